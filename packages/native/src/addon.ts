@@ -1,0 +1,127 @@
+// What JavaScript may call of the addon, typed. Each failed system call throws a SystemError.
+import { createRequire } from "node:module";
+import { addonPath } from "./build.ts";
+
+/** `code` is the errno's name as the kernel's headers have it ("EBADFD"), `syscall` the call that answered it. */
+export interface SystemError extends Error {
+  code: string;
+  errno: number;
+  syscall: string;
+}
+
+export interface Peer {
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+export interface PacketHandlers<Data extends string | Uint8Array> {
+  /** `fds` are the callee's to close; always empty unless `acceptFds` was set. */
+  onPacket(data: Data, fds: number[]): void;
+  /** Once, last. Without an error: the peer closed its end. Codes of our own making: EPROTO (fds where none belong, control truncated), EMSGSIZE (packet too long). */
+  onClose(error?: SystemError): void;
+  /** Everything that was queued has been sent. */
+  onDrain?(): void;
+}
+
+/** A connected SOCK_SEQPACKET socket on this thread's event loop. Owns its descriptor. */
+export interface PacketSocket {
+  /** Of a connection to or from a path (SO_PEERCRED: as of connect or listen); on a pair it is ourselves. */
+  readonly peer: Peer;
+  /** A fresh pidfd of the peer (SO_PEERPIDFD, Linux 6.5), the caller's to close. ENOPROTOOPT on older kernels, ESRCH where it was reaped. */
+  peerPidfd(): number;
+  /** Begins to read: text packets as strings (invalid UTF-8 becomes U+FFFD). `acceptFds` false: a packet with fds closes the socket, and none is installed. */
+  start(options: { encoding: "utf8"; acceptFds: boolean } & PacketHandlers<string>): void;
+  start(options: { encoding: "bytes"; acceptFds: boolean } & PacketHandlers<Uint8Array>): void;
+  /**
+   * Sends or queues one packet of at most 65,536 bytes. The fds are duplicated where they must wait; the caller keeps its own.
+   * Returns the bytes that are queued now; 0: the kernel has it. While more than 256 KiB are queued nothing is read from the peer.
+   */
+  send(data: string | Uint8Array, fds?: readonly number[]): number;
+  /** Bytes queued here, not yet with the kernel. */
+  readonly queued: number;
+  /** Whether the peer has not yet received all that the kernel took (SIOCOUTQ is not 0). */
+  hasUnread(): boolean;
+  /** Whether a lone open socket keeps the process alive; true at first. */
+  ref(): void;
+  unref(): void;
+  /** Idempotent. Drops what is queued; onClose is not called. */
+  close(): void;
+}
+
+/** Listens on a path. Owns its descriptor and unlinks the path at close if it is still its own. */
+export interface PacketServer {
+  close(): void;
+}
+
+/** A shared mapping of an fd. Never an ArrayBuffer: the kernel may take the memory away, and each access then throws EFAULT. */
+export interface Mapping {
+  readonly size: number;
+  /** `width` 8, 16, 32 or 64 bits, aligned; one access of exactly that width. 64 gives a bigint. RangeError outside of the mapping. */
+  load(offset: number, width: 8 | 16 | 32): number;
+  load(offset: number, width: 64): bigint;
+  store(offset: number, width: 8 | 16 | 32, value: number): void;
+  store(offset: number, width: 64, value: bigint): void;
+  /** Copies `into.byteLength` bytes out of the memory. After an EFAULT the bytes of `into` are undefined. */
+  read(offset: number, into: Uint8Array): void;
+  write(offset: number, from: Uint8Array): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** A CLOCK_BOOTTIME timer (timerfd): counts while the machine is suspended, ignores changes of the wall clock. */
+export interface BootTimer {
+  /** Fires once at `deadlineMs` on the boot clock, at once if that has passed; undefined disarms. Any finite number of milliseconds. */
+  set(deadlineMs: number | undefined): void;
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
+interface Addon {
+  PacketServer: new (options: {
+    path: string;
+    /** Permission bits of the socket's file, in force before anybody can connect. */
+    mode: number;
+    onConnection(socket: PacketSocket): void;
+    /** Accepting failed (EMFILE, ENOMEM): that connection was turned away, the server goes on. */
+    onError(error: SystemError): void;
+  }) => PacketServer;
+  /** ENOENT, ECONNREFUSED, EACCES, EAGAIN (its backlog is full). */
+  connectPacketSocket(path: string): PacketSocket;
+  /** A connected pair: our end, and a close-on-exec descriptor of the other, the caller's to close. */
+  packetSocketPair(): { socket: PacketSocket; fd: number };
+  /** A connected socket on a descriptor that is the socket's from now on. */
+  adoptPacketSocket(fd: number): PacketSocket;
+  Mapping: new (fd: number, options: { offset?: number; length: number; writable: boolean }) => Mapping;
+  BootTimer: new (onFire: () => void) => BootTimer;
+  /** CLOCK_BOOTTIME in milliseconds, with a fraction. */
+  bootTimeMs(): number;
+  /** Takes an exclusive flock(2) without waiting; false where somebody else has it. Ends with the last descriptor of that open file. */
+  tryLock(fd: number): boolean;
+  /** Raises the limit of open files to the most that this process may have; answers what is in force. As root it also raises the hard limit, up to `wanted`. */
+  raiseFileLimit(wanted: number): number;
+  /** memfd_create(MFD_CLOEXEC | MFD_ALLOW_SEALING) of so many bytes, for tests and benchmarks. */
+  createMemfd(name: string, size: number): number;
+}
+
+const require = createRequire(import.meta.url);
+const addon = require(addonPath()) as Addon;
+
+export const {
+  PacketServer,
+  connectPacketSocket,
+  packetSocketPair,
+  adoptPacketSocket,
+  Mapping,
+  BootTimer,
+  bootTimeMs,
+  tryLock,
+  raiseFileLimit,
+  createMemfd,
+} = addon;
+
+/** Whether something thrown is what a system call answered. */
+export function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && "syscall" in error && "code" in error;
+}

@@ -1,0 +1,168 @@
+// Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
+import { z } from "zod";
+import type { AuditEntry, AuditVerdict } from "./audit.ts";
+import { BUFFER_NAME, type BufferView, MAX_NAME_LENGTH, MAX_RANGES } from "./buffer.ts";
+import { type Delegation, STATES } from "./delegation.ts";
+import type { Device } from "./device.ts";
+import type { Status } from "./status.ts";
+
+export const MAX_PAGE = 500;
+/** A revoke or release names this many at most. */
+export const MAX_IDS = 1000;
+
+const Name = z
+  .string()
+  .max(MAX_NAME_LENGTH, `a name has at most ${MAX_NAME_LENGTH} characters`)
+  .regex(BUFFER_NAME, "letters, digits and . _ : - in parts divided by /");
+const Id = z.int().positive();
+const Limit = z.int().min(1).max(MAX_PAGE).default(100);
+const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
+const Bytes = z.int().nonnegative();
+const Purpose = z.string().max(200).nullable().default(null);
+const None = z.strictObject({}).prefault({});
+
+const RequestFields = {
+  buffer: Name,
+  access: z.enum(["read-only", "read-write"]).default("read-write"),
+  /** Defaults to exclusive for read-write, shared for read-only. */
+  share: z.enum(["exclusive", "shared"]).optional(),
+  leaseMs: LeaseMs.default(3_600_000),
+  keep: z.boolean().default(false),
+  /** Take a place in the queue where the buffer is taken; else BUSY. */
+  wait: z.boolean().default(false),
+  purpose: Purpose,
+};
+
+export const INPUTS = {
+  "status.get": None,
+  "status.watch": None,
+  "devices.list": None,
+  "buffers.list": z
+    .strictObject({
+      device: Name.optional(),
+      search: z.string().max(100).optional(),
+      cursor: z.string().max(MAX_NAME_LENGTH).optional(),
+      limit: Limit,
+    })
+    .prefault({}),
+  "buffers.get": z.strictObject({ name: Name }),
+  "buffers.define": z.strictObject({
+    name: Name,
+    device: Name,
+    region: z.int().min(0).max(255),
+    ranges: z
+      .array(z.strictObject({ offset: Bytes, length: Bytes }))
+      .min(1, "a buffer has at least one range")
+      .max(MAX_RANGES),
+    share: z.enum(["exclusive", "shared"]).default("exclusive"),
+    scrub: z.enum(["none", "zero"]).default("none"),
+    description: z.string().max(200).default(""),
+  }),
+  "buffers.remove": z.strictObject({ name: Name }),
+  "delegations.list": z
+    .strictObject({
+      buffer: Name.optional(),
+      account: z.string().max(64).optional(),
+      states: z.array(z.enum(STATES)).optional(),
+      /** Also those that have ended, newest first. */
+      all: z.boolean().default(false),
+      cursor: Id.optional(),
+      limit: Limit,
+    })
+    .prefault({}),
+  "delegations.watch": z.strictObject({ limit: Limit }).prefault({}),
+  "delegations.get": z.strictObject({ id: Id }),
+  "delegations.follow": z.strictObject({ id: Id }),
+  "delegations.request": z.strictObject({
+    ...RequestFields,
+    /** For whom: `uid:1000`. Operators only; else the caller. */
+    account: z
+      .string()
+      .regex(/^uid:\d{1,10}$/, "an account is written uid:1000")
+      .optional(),
+    /** How long the offer stands. */
+    offerMs: z.int().positive().max(86_400_000).optional(),
+  }),
+  "delegations.claim": z.strictObject({ id: Id }),
+  "delegations.borrow": z.strictObject(RequestFields),
+  "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
+  "delegations.release": z.strictObject({ id: Id }),
+  "delegations.revoke": z.strictObject({
+    ids: z.array(Id).min(1).max(MAX_IDS),
+    /** Tell the clients now, take the memory after so long; 0: at once. */
+    noticeMs: z.int().min(0).max(86_400_000).default(0),
+  }),
+  "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  "audit.list": z
+    .strictObject({
+      after: z.int().min(0).optional(),
+      before: z.int().positive().optional(),
+      delegation: Id.optional(),
+      buffer: Name.optional(),
+      limit: Limit,
+    })
+    .prefault({}),
+  "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
+  "audit.verify": None,
+} as const satisfies Record<string, z.ZodType>;
+
+export interface Page<T, Cursor> {
+  items: T[];
+  /** Pass it on to get what follows; null at the end. */
+  next: Cursor | null;
+  total: number;
+}
+
+export interface Claimed {
+  delegation: Delegation;
+  /** What the packet's fds are, in order. */
+  fds: ["export"];
+  size: number;
+}
+
+export interface RevokeSummary {
+  revoked: number;
+  cancelled: number;
+  /** Decided, but not confirmed by the kernel yet: `delegations` tells on what each waits. */
+  remaining: number;
+  durationMs: number;
+}
+
+/** What the current state of all live delegations is, the newest first; `total` counts those that were left out too. */
+export interface DelegationsState {
+  items: Delegation[];
+  total: number;
+}
+
+interface Outputs {
+  "status.get": Status;
+  "status.watch": Status;
+  "devices.list": Device[];
+  "buffers.list": Page<BufferView, string>;
+  "buffers.get": BufferView;
+  "buffers.define": BufferView;
+  "buffers.remove": null;
+  "delegations.list": Page<Delegation, number>;
+  "delegations.watch": DelegationsState;
+  "delegations.get": Delegation;
+  "delegations.follow": Delegation;
+  "delegations.request": Delegation;
+  "delegations.claim": Claimed;
+  "delegations.borrow": Claimed;
+  "delegations.extend": Delegation;
+  "delegations.release": Delegation;
+  "delegations.revoke": Delegation[];
+  "delegations.revokeAll": RevokeSummary;
+  "audit.list": Page<AuditEntry, number>;
+  "audit.watch": AuditEntry;
+  "audit.verify": AuditVerdict;
+}
+
+export type Method = keyof typeof INPUTS;
+export type Subscription = "status.watch" | "delegations.watch" | "delegations.follow" | "audit.watch";
+export type Call = Exclude<Method, Subscription>;
+export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
+export type Output<M extends Method> = Outputs[M];
+
+/** The methods whose reply carries fds. */
+export const FD_METHODS: readonly Method[] = ["delegations.claim", "delegations.borrow"];

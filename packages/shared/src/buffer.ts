@@ -1,0 +1,51 @@
+import type { Share, State } from "./delegation.ts";
+
+/** Part of a region, in bytes; both page-aligned. */
+export interface Range {
+  offset: number;
+  length: number;
+}
+
+export const PAGE_SIZE = 4096;
+export const MAX_RANGES = 16;
+export const BUFFER_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]*(\/[A-Za-z0-9][A-Za-z0-9._:-]*)*$/;
+export const MAX_NAME_LENGTH = 128;
+
+/** What happens to the contents before the next borrower sees them. */
+export type Scrub = "none" | "zero";
+
+/** A named, lendable set of ranges of one region of a device. */
+export interface BufferDefinition {
+  name: string;
+  device: string;
+  /** VFIO region index; BARs are 0–5. */
+  region: number;
+  ranges: Range[];
+  /** `exclusive`: may have one writer, so no other buffer may overlap it. `shared`: only ever read. */
+  share: Share;
+  scrub: Scrub;
+  description: string;
+}
+
+/** A buffer as lists show it. */
+export interface BufferView extends BufferDefinition {
+  /** Bytes: the sum of its ranges. */
+  size: number;
+  /** Comes with the device; cannot be removed. */
+  builtin: boolean;
+  state: "free" | "offered" | "lent" | "revoking" | "lost";
+  /** The delegations that occupy it and that the caller may see. */
+  current: { id: number; account: string; state: State; share: Share; expiresAt: number | null }[];
+  /** How many occupy it, seen or not. */
+  occupied: number;
+  /** How many wait in line. */
+  waiting: number;
+}
+
+export function sizeOf(ranges: readonly Range[]): number {
+  return ranges.reduce((size, range) => size + range.length, 0);
+}
+
+export function overlaps(one: readonly Range[], other: readonly Range[]): boolean {
+  return one.some((a) => other.some((b) => a.offset < b.offset + b.length && b.offset < a.offset + a.length));
+}
