@@ -1,0 +1,46 @@
+import { AgentError, isErrorCode } from "@lendbuf/shared/errors";
+
+/** No agent could be reached at all. `code` is what the last place answered: ENOENT, ECONNREFUSED, EACCES, … */
+export class NoAgent extends Error {
+  override readonly name = "NoAgent";
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The agent went away, or the connection was closed. Every delegation that this connection claimed ends with it, unless it is kept. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+}
+
+/** A system call failed in the agent; same shape as a local one's error. */
+export class RemoteSystemError extends Error {
+  override readonly name = "RemoteSystemError";
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(code: string, errno: number, syscall: string, message: string) {
+    super(message);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+/** The `error` member of a reply. */
+export interface WireError {
+  code: number;
+  message: string;
+  data?: { code?: unknown; errno?: unknown; syscall?: unknown };
+}
+
+export function errorFromWire({ message, data }: WireError): Error {
+  if (isErrorCode(data?.code)) return new AgentError(data.code, message);
+  if (typeof data?.code === "string" && typeof data.errno === "number")
+    return new RemoteSystemError(data.code, data.errno, String(data.syscall ?? ""), message);
+  return new AgentError("INTERNAL", message);
+}
