@@ -1,0 +1,52 @@
+// npm start: brings the checkout up to date and runs the agent, with our arguments, our terminal and its exit status.
+import { spawn, spawnSync } from "node:child_process";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { BootstrapFailed, bootstrap, say } from "./bootstrap.mjs";
+import { MissingRequirement } from "./requirements.mjs";
+import { ROOT } from "./step.mjs";
+
+const AGENT = join(ROOT, "apps/agent/dist/main.js");
+// Ctrl-C reaches us from the terminal and once more from npm; a second one that a person meant comes later.
+const SAME_SIGNAL_MS = 1_000;
+
+try {
+  await bootstrap();
+} catch (error) {
+  if (!(error instanceof MissingRequirement || error instanceof BootstrapFailed)) throw error;
+  say(error.message);
+  process.exit(1);
+}
+process.exit(await runAgent(process.argv.slice(2)));
+
+/**
+ * The agent has a session of its own, so each signal reaches it once, from us. It gets SIGTERM from the kernel where we die without a word
+ * (setpriv, from util-linux).
+ */
+function runAgent(args) {
+  const node = [process.execPath, "--enable-source-maps", AGENT, ...args];
+  const tied = ["setpriv", "--pdeathsig", "TERM"];
+  const canTie = spawnSync(tied[0], [...tied.slice(1), "true"]).status === 0;
+  const [command, ...rest] = canTie ? [...tied, ...node] : node;
+  const agent = spawn(command, rest, { stdio: "inherit", detached: true });
+  forwardSignals(agent);
+  return new Promise((resolve) => {
+    agent.on("error", (error) => {
+      say(`The agent could not be started: ${error.message}`);
+      resolve(1);
+    });
+    agent.on("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+  });
+}
+
+function forwardSignals(agent) {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      const now = performance.now();
+      const isRepeated = now - lastAt < SAME_SIGNAL_MS;
+      lastAt = now;
+      if (!isRepeated) agent.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+    });
+  }
+}
