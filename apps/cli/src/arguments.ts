@@ -1,0 +1,95 @@
+// What is typed, parsed: each throws what commander shows together with the option's or argument's name.
+import { spawnSync } from "node:child_process";
+import { BUFFER_NAME, MAX_NAME_LENGTH, type Range } from "@lendbuf/shared/buffer";
+import { parseDuration } from "@lendbuf/shared/duration";
+import { InvalidArgumentError, Option } from "commander";
+
+/** In milliseconds. */
+export function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (!ms) throw new InvalidArgumentError("Write a duration as 90 (seconds), 15m, 1h30m or 2d.");
+  return ms;
+}
+
+export function delegationId(text: string): number {
+  return wholeNumber(text, "A delegation's id is a whole number; lendbuf delegations lists them.");
+}
+
+/** Collects: for `<id...>`. */
+export function delegationIds(text: string, before: number[] = []): number[] {
+  return [...before, delegationId(text)];
+}
+
+export function count(text: string): number {
+  return wholeNumber(text, "Write a whole number above 0.");
+}
+
+export function regionIndex(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 255)
+    throw new InvalidArgumentError("A region is a number from 0 to 255; 0 to 5 are the BARs.");
+  return Number(text);
+}
+
+export function bufferName(text: string): string {
+  return name(text, "buffers");
+}
+
+export function deviceName(text: string): string {
+  return name(text, "devices");
+}
+
+/** `uid:1000`, or a user's name of this host. */
+export function account(text: string): string {
+  if (/^uid:\d{1,10}$/.test(text)) return text;
+  const answer = /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(text)
+    ? spawnSync("id", ["-u", "--", text], { encoding: "utf8" })
+    : undefined;
+  if (answer?.status !== 0) throw new InvalidArgumentError("No such user here. Write uid:1000 or a user's name.");
+  return `uid:${answer.stdout.trim()}`;
+}
+
+export function size(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) throw new InvalidArgumentError("Write a size as 4096, 0x1000, 4KiB or 1MiB.");
+  return bytes;
+}
+
+/** `OFFSET+LENGTH`; collects. */
+export function range(text: string, before: Range[] = []): Range[] {
+  const [offset, length, ...others] = text.split("+").map((part) => parseSize(part));
+  if (offset === undefined || !length || others.length > 0)
+    throw new InvalidArgumentError("Write a range as OFFSET+LENGTH, for example 0x1000+64KiB.");
+  return [...before, { offset, length }];
+}
+
+export const leaseOption = () =>
+  new Option("--for <duration>", "how long the lease is: 90 (seconds), 15m, 1h30m, 2d").argParser(duration);
+
+export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
+
+function name(text: string, command: string): string {
+  if (text.length > MAX_NAME_LENGTH || !BUFFER_NAME.test(text))
+    throw new InvalidArgumentError(
+      `A name is letters, digits and . _ : - in parts divided by /; lendbuf ${command} lists them.`,
+    );
+  return text;
+}
+
+function wholeNumber(text: string, advice: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number === 0 || !Number.isSafeInteger(number)) throw new InvalidArgumentError(advice);
+  return number;
+}
+
+const UNITS: Record<string, number> = { "": 1, b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
+
+function parseSize(text: string): number | undefined {
+  if (/^0x[0-9a-f]+$/i.test(text)) return safe(Number(text));
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+  const factor = UNITS[unit?.toLowerCase() ?? "?"];
+  return factor === undefined ? undefined : safe(Number(digits) * factor);
+}
+
+function safe(bytes: number): number | undefined {
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}

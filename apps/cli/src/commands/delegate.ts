@@ -1,0 +1,59 @@
+import type { Delegation } from "@lendbuf/shared/delegation";
+import { formatDuration } from "@lendbuf/shared/duration";
+import type { Command } from "commander";
+import { account, bufferName, duration, leaseOption, purposeOption } from "../arguments.ts";
+import { describeAccess } from "../output/delegation.ts";
+import { printJson, printLine } from "../output/print.ts";
+import { relative } from "../output/time.ts";
+import { type RequestOptions, requestOf } from "../request.ts";
+import { withAgent } from "../session.ts";
+
+interface Options extends RequestOptions {
+  to?: string;
+  keep?: boolean;
+  claimWithin?: number;
+}
+
+export function addDelegate(program: Command): void {
+  program
+    .command("delegate")
+    .description("offer a buffer: to yourself, or as an operator to somebody else")
+    .argument("<buffer>", "which buffer", bufferName)
+    .option("--to <account>", "for whom: uid:1000 or a user's name", account)
+    .addOption(leaseOption())
+    .option("--read-only", "reading is enough")
+    .option("--shared", "others who share may have it at the same time")
+    .option("--wait", "stand in line where it is taken")
+    .option("--keep", "it stays when the client that claimed it disconnects")
+    .addOption(purposeOption())
+    .option("--claim-within <duration>", "how long the offer stands", duration)
+    .action((buffer: string, { to, keep, claimWithin, ...request }: Options, command: Command) =>
+      withAgent(command, async (agent, { json }) => {
+        const delegation = await agent.call("delegations.request", {
+          ...requestOf(buffer, request),
+          ...(to && { account: to }),
+          ...(keep && { keep }),
+          ...(claimWithin && { offerMs: claimWithin }),
+        });
+        if (json) await printJson(delegation);
+        else await printLine(describe(delegation).join("\n"));
+      }),
+    );
+}
+
+function describe(delegation: Delegation): string[] {
+  const { id, buffer, account, state, position, offerEndsAt, leaseMs } = delegation;
+  const what = `${buffer}, ${describeAccess(delegation)}, ${formatDuration(leaseMs)} from the claim on`;
+  const standing =
+    state === "waiting"
+      ? `waits in line${position === null ? "" : `, place ${position}`}`
+      : `is offered${offerEndsAt === null ? "" : `; the offer lapses ${relative(offerEndsAt)}`}`;
+  return [
+    `Delegation ${id} for ${account} ${standing}.`,
+    what,
+    "",
+    `Claim it:   lendbuf claim ${id}`,
+    `or run:     lendbuf claim ${id} -- COMMAND`,
+    `Withdraw:   lendbuf release ${id}`,
+  ];
+}

@@ -1,0 +1,87 @@
+import type { Connection } from "@lendbuf/client/connection";
+import type { RevokeSummary } from "@lendbuf/shared/api";
+import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
+import type { Command } from "commander";
+import { delegationIds, deviceName, duration } from "../arguments.ts";
+import { confirm } from "../confirm.ts";
+import { EXIT } from "../exit-codes.ts";
+import { usageFailure } from "../failure.ts";
+import { END_COLUMNS } from "../output/delegation.ts";
+import { printJson, printLine } from "../output/print.ts";
+import { Table } from "../output/table.ts";
+import { pages } from "../pages.ts";
+import { ownAccount, withAgent } from "../session.ts";
+
+interface Options {
+  all?: boolean;
+  device?: string;
+  yes?: boolean;
+  notice?: number;
+}
+
+export function addRevoke(program: Command): void {
+  program
+    .command("revoke")
+    .description("end delegations by force, and see the kernel confirm it")
+    .argument("[id...]", "which delegations", delegationIds)
+    .option("--all", "every delegation, offer and place in line")
+    .option("--device <device>", "with --all: only this device's", deviceName)
+    .option("--yes", "do not ask before other people's delegations end")
+    .option("--notice <duration>", "tell the clients now, take the memory after so long", duration)
+    .action((ids: number[], options: Options, command: Command) => {
+      check(ids, options);
+      return withAgent(command, (agent, { json }) =>
+        options.all ? revokeAll(agent, options, json) : revoke(agent, ids, options, json),
+      );
+    });
+}
+
+function check(ids: readonly number[], { all, device, notice }: Options): void {
+  if (!all && ids.length === 0) throw usageFailure("Which delegation? Name its id, or --all.");
+  if (all && ids.length > 0) throw usageFailure("Name ids or --all, not both.");
+  if (!all && device) throw usageFailure("--device goes with --all.");
+  if (all && notice) throw usageFailure("--notice goes with ids: --all takes everything at once.");
+}
+
+async function revoke(agent: Connection, ids: number[], { yes, notice }: Options, json: boolean): Promise<void> {
+  if (!yes) {
+    const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== ownAccount());
+    if (others.length > 0) await confirm(others, others.length);
+  }
+  const ended = await agent.call("delegations.revoke", { ids, ...(notice && { noticeMs: notice }) });
+  if (json) await printJson(ended);
+  else await printLine(new Table(END_COLUMNS).lines(ended).join("\n"));
+  if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;
+}
+
+/** One after the other: an agent limits how much one connection may ask at a time. */
+async function getEach(agent: Connection, ids: readonly number[]): Promise<Delegation[]> {
+  const found: Delegation[] = [];
+  for (const id of ids) found.push(await agent.call("delegations.get", { id }));
+  return found;
+}
+
+async function revokeAll(agent: Connection, { yes, device }: Options, json: boolean): Promise<void> {
+  if (!yes) {
+    const live = await liveOf(agent, device);
+    if (live.length > 0) await confirm(live, live.length);
+  }
+  const summary = await agent.call("delegations.revokeAll", device ? { device } : {});
+  if (json) await printJson(summary);
+  else await printLine(describe(summary));
+  if (summary.remaining > 0) process.exitCode = EXIT.unconfirmed;
+}
+
+async function liveOf(agent: Connection, device: string | undefined): Promise<Delegation[]> {
+  const live: Delegation[] = [];
+  for await (const { items } of pages((page: { cursor?: number; limit: number }) =>
+    agent.call("delegations.list", page),
+  ))
+    live.push(...items.filter((it) => !isFinal(it.state) && (!device || it.device === device)));
+  return live;
+}
+
+function describe({ revoked, cancelled, remaining, durationMs }: RevokeSummary): string {
+  const done = `Revoked ${revoked}, cancelled ${cancelled}, in ${durationMs.toFixed(1)} ms.`;
+  return remaining === 0 ? done : `${done} ${remaining} not confirmed by the kernel yet: see lendbuf delegations.`;
+}

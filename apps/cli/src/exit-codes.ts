@@ -1,0 +1,62 @@
+// What the exit codes mean. One table: `lendbuf help exit-codes` prints it, docs/cli.md repeats it (a test compares them).
+import type { ErrorCode } from "@lendbuf/shared/errors";
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  notFound: 4,
+  busy: 5,
+  ended: 6,
+  limit: 7,
+  device: 8,
+  unconfirmed: 9,
+  auditBroken: 10,
+  noAgent: 69,
+  notExecutable: 126,
+  commandNotFound: 127,
+  signal: 128,
+} as const;
+
+export const EXIT_CODES: readonly [code: string, meaning: string][] = [
+  ["0", "done"],
+  ["1", "something unforeseen failed, here or in the agent"],
+  ["2", "asked wrongly: an unknown command or option, a value that makes no sense"],
+  ["3", "not yours, or not allowed to you"],
+  ["4", "no such buffer, device or delegation"],
+  ["5", "busy: taken by somebody else, not your turn yet, or in use"],
+  ["6", "it has ended, was claimed already, exists already or overlaps another; claim: it was taken back"],
+  ["7", "a limit of the agent is reached"],
+  ["8", "the device is lost or cannot export, or the store takes no new grants"],
+  ["9", "the end was decided, but the kernel has not confirmed it yet"],
+  ["10", "audit verify: the chain is broken"],
+  ["69", "no agent answers, or it went away"],
+  ["126", "exec: the command cannot be executed"],
+  ["127", "exec: the command was not found"],
+  ["128+N", "exec: the command died of signal N; else as the command exited"],
+];
+
+export const EXIT_BY_ERROR: Record<ErrorCode, number> = {
+  BAD_INPUT: EXIT.usage,
+  UNKNOWN_METHOD: EXIT.usage,
+  NOT_FOUND: EXIT.notFound,
+  NOT_YOURS: EXIT.refused,
+  NOT_ALLOWED: EXIT.refused,
+  WRONG_DOOR: EXIT.refused,
+  BUSY: EXIT.busy,
+  NOT_READY: EXIT.busy,
+  IN_USE: EXIT.busy,
+  ENDED: EXIT.ended,
+  CANCELLED: EXIT.ended,
+  ALREADY_CLAIMED: EXIT.ended,
+  ALREADY_EXISTS: EXIT.ended,
+  OVERLAP: EXIT.ended,
+  LIMIT: EXIT.limit,
+  UNREAD_CLAIM: EXIT.limit,
+  STORE_READ_ONLY: EXIT.device,
+  DEVICE_LOST: EXIT.device,
+  EXPORT_FAILED: EXIT.device,
+  UNSUPPORTED: EXIT.device,
+  INTERNAL: EXIT.failed,
+};

@@ -1,0 +1,68 @@
+// A delegation in words.
+import type { Delegation, Proof } from "@lendbuf/shared/delegation";
+import type { Style } from "./style.ts";
+import type { Column } from "./table.ts";
+import { relative } from "./time.ts";
+
+export function describeAccess({ access, share }: Pick<Delegation, "access" | "share">): string {
+  return share === "shared" ? `${access}, shared` : access;
+}
+
+/** "ftruncate, size 0, 0.09 ms": how the kernel confirmed that nobody reaches the memory. */
+export function describeProof(proof: Proof): string {
+  if (proof.method === "never-exported") return "was never exported";
+  const answer = proof.answer === "0" ? "" : proof.answer;
+  const duration = proof.durationUs === null ? "" : `${(proof.durationUs / 1000).toFixed(2)} ms`;
+  const by = proof.by === "warden" ? "" : `seen by the ${proof.by}`;
+  return [proof.method, answer, proof.probe, duration, by].filter(Boolean).join(", ");
+}
+
+/** How far its end has come: the proof, or on what it waits. */
+export function describeEnd(delegation: Delegation): string {
+  const { state, proof, revocation } = delegation;
+  const unwritten = delegation.unrecorded ? "; not yet recorded" : "";
+  if (state === "cancelled") return `was never exported${unwritten}`;
+  if (proof) return describeProof(proof) + unwritten;
+  if (!revocation) return "";
+  const doubt = revocation.unproven ? "; nobody can tell whether the memory can still be reached" : "";
+  const refusal = revocation.lastErrno ? `; ${revocation.method ?? "the kernel"} answered ${revocation.lastErrno}` : "";
+  return `waits for ${revocation.waitingFor ?? "the kernel"}${refusal}${doubt}${unwritten}`;
+}
+
+function describeTime({ state, position, offerEndsAt, expiresAt, ending, reason, endedAt }: Delegation): string {
+  if (ending) return `${ending.reason} ${relative(ending.at)}`;
+  if (state === "waiting") return position === null ? "in line" : `place ${position} in line`;
+  if (state === "offered") return offerEndsAt === null ? "" : `lapses ${relative(offerEndsAt)}`;
+  if (state === "active") return expiresAt === null ? "" : relative(expiresAt);
+  return [reason, endedAt === null ? "" : relative(endedAt)].filter(Boolean).join(" ");
+}
+
+export function styleOf({ state, suspended }: Delegation): Style | undefined {
+  if (state === "active") return suspended ? "yellow" : "green";
+  if (state === "revoking") return "red";
+  return state === "offered" || state === "waiting" ? "cyan" : "dim";
+}
+
+export const DELEGATION_COLUMNS: readonly Column<Delegation>[] = [
+  { title: "ID", cell: ({ id }) => String(id), align: "right" },
+  { title: "BUFFER", cell: ({ buffer }) => buffer },
+  { title: "ACCOUNT", cell: ({ account }) => account, leaveOut: 4 },
+  { title: "STATE", cell: (it) => (it.suspended ? `${it.state}, suspended` : it.state), style: styleOf },
+  { title: "ENDS", cell: describeTime },
+  { title: "ACCESS", cell: describeAccess, leaveOut: 2 },
+  {
+    title: "CLIENT",
+    cell: ({ client }) => (client ? `${client.pid} ${client.command ?? ""}`.trimEnd() : ""),
+    leaveOut: 3,
+  },
+  { title: "PURPOSE", cell: ({ purpose }) => purpose ?? "", leaveOut: 1 },
+];
+
+/** What `revoke`, `release` and the like say of each: id, buffer, account, state, how the kernel confirmed it. */
+export const END_COLUMNS: readonly Column<Delegation>[] = [
+  { title: "ID", cell: ({ id }) => String(id), align: "right" },
+  { title: "BUFFER", cell: ({ buffer }) => buffer },
+  { title: "ACCOUNT", cell: ({ account }) => account, leaveOut: 1 },
+  { title: "STATE", cell: ({ state }) => state, style: styleOf },
+  { title: "HOW", cell: (it) => (it.ending ? `${it.ending.reason} ${relative(it.ending.at)}` : describeEnd(it)) },
+];

@@ -1,0 +1,35 @@
+import { once } from "node:events";
+
+/** Writes to stdout and waits while the reader is slow. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain");
+}
+
+export async function printLine(line = ""): Promise<void> {
+  await print(`${line}\n`);
+}
+
+/** One JSON document. */
+export async function printJson(value: unknown): Promise<void> {
+  await print(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** One line of JSON Lines. */
+export async function printJsonLine(value: unknown): Promise<void> {
+  await print(`${JSON.stringify(value)}\n`);
+}
+
+/** Writes to stderr: what is for people, not for the next program in the pipe. */
+export function tell(text: string): void {
+  process.stderr.write(text);
+}
+
+/** `lendbuf buffers | head -1` is no error: leave quietly once nobody reads. Nobody reading stderr is no reason to leave. */
+export function handleClosedPipes(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    tell(`lendbuf: stdout: ${error.message}\n`);
+    process.exit(1);
+  });
+  process.stderr.on("error", () => {});
+}

@@ -1,0 +1,19 @@
+import type { Page } from "@lendbuf/shared/api";
+
+/** How many to ask for at once: a reply must fit in one packet of 64 KiB, and the first rows should show soon. */
+const PAGE = 50;
+
+/** Follows `next` to the end, or until there are `limit` items. */
+export async function* pages<T, Cursor>(
+  fetch: (page: { cursor?: Cursor; limit: number }) => Promise<Page<T, Cursor>>,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Page<T, Cursor>> {
+  let cursor: Cursor | undefined;
+  for (let left = limit; left > 0; ) {
+    const page = await fetch({ ...(cursor !== undefined && { cursor }), limit: Math.min(PAGE, left) });
+    yield page;
+    if (page.next === null) return;
+    cursor = page.next;
+    left -= page.items.length;
+  }
+}

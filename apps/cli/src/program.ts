@@ -1,0 +1,41 @@
+// The table of contents of the command line.
+import { Command } from "commander";
+import pkg from "../package.json" with { type: "json" };
+import { addAudit } from "./commands/audit.ts";
+import { addBuffers } from "./commands/buffers.ts";
+import { addClaim } from "./commands/claim.ts";
+import { addDefine } from "./commands/define.ts";
+import { addDelegate } from "./commands/delegate.ts";
+import { addDelegations } from "./commands/delegations.ts";
+import { addDevices } from "./commands/devices.ts";
+import { addExec } from "./commands/exec.ts";
+import { addExitCodes } from "./commands/exit-codes.ts";
+import { addExtend } from "./commands/extend.ts";
+import { addRelease } from "./commands/release.ts";
+import { addRevoke } from "./commands/revoke.ts";
+import { addStatus } from "./commands/status.ts";
+import { addUndefine } from "./commands/undefine.ts";
+import { addWatch } from "./commands/watch.ts";
+
+export function buildProgram(): Command {
+  const program = new Command("lendbuf")
+    .description("Lends device memory for a while, and takes it back.")
+    .version(pkg.version)
+    .option("--json", "print JSON: the API's output; JSON Lines where it goes on")
+    .option("--socket <path>", "the agent's socket (else LENDBUF_SOCKET, or where agents listen)")
+    .helpOption("-h, --help", "explain a command")
+    .configureHelp({ showGlobalOptions: true })
+    // Errors are reported in one place, main.ts.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .addHelpText("after", "\nlendbuf help exit-codes lists the exit codes.");
+
+  program.commandsGroup("Look:");
+  for (const add of [addStatus, addDevices, addBuffers, addDelegations, addWatch, addAudit]) add(program);
+  program.commandsGroup("Lend and borrow:");
+  for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
+  program.commandsGroup("Operate:");
+  for (const add of [addRevoke, addDefine, addUndefine]) add(program);
+  addExitCodes(program);
+  return program;
+}

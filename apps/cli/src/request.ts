@@ -1,0 +1,22 @@
+import type { Input } from "@lendbuf/shared/api";
+
+/** Options of every command that asks for a buffer. */
+export interface RequestOptions {
+  for?: number;
+  readOnly?: boolean;
+  shared?: boolean;
+  wait?: boolean;
+  purpose?: string;
+}
+
+/** Leaves out what was not said: the agent knows the defaults. */
+export function requestOf(buffer: string, options: RequestOptions): Input<"delegations.borrow"> {
+  return {
+    buffer,
+    ...(options.readOnly && { access: "read-only" as const }),
+    ...(options.shared && { share: "shared" as const }),
+    ...(options.for && { leaseMs: options.for }),
+    ...(options.wait && { wait: true }),
+    ...(options.purpose && { purpose: options.purpose }),
+  };
+}

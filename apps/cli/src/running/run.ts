@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import type { Connection } from "@lendbuf/client/connection";
+import type { Lease } from "@lendbuf/client/lease";
+import { EXIT } from "../exit-codes.ts";
+import { Failure } from "../failure.ts";
+import { type Follower, follow } from "./follow.ts";
+import { giveBack } from "./give-back.ts";
+import type { SignalRelay } from "./signal-relay.ts";
+
+/** The descriptor's number in the command. */
+const FD = 3;
+
+/** Runs a command that has the lent memory as descriptor 3, and ends the delegation when it exits. Returns the exit code. */
+export async function run(
+  agent: Connection,
+  lease: Lease,
+  words: readonly string[],
+  relay: SignalRelay,
+  follower: Follower,
+): Promise<number> {
+  const stop = new AbortController();
+  try {
+    const child = start(words, lease);
+    relay.passTo(child);
+    const exit = exitOf(child, words[0]!);
+    // Ours is closed: from now on only the command holds the memory.
+    lease.close();
+    void follow(agent, lease.delegation, follower, stop.signal).catch(() => {
+      if (!stop.signal.aborted)
+        follower.onNotice(
+          `The agent went away, and ${lease.delegation.buffer} with it. The command goes on without it.`,
+        );
+    });
+    return await exit;
+  } finally {
+    stop.abort();
+    lease.close();
+    await giveBack(agent, lease.delegation, follower);
+  }
+}
+
+function start([command, ...args]: readonly string[], lease: Lease): ChildProcess {
+  const { id, buffer, access } = lease.delegation;
+  const env = {
+    ...process.env,
+    LENDBUF_FD: String(FD),
+    LENDBUF_SIZE: String(lease.size),
+    LENDBUF_BUFFER: buffer,
+    LENDBUF_DELEGATION: String(id),
+    LENDBUF_ACCESS: access,
+  };
+  try {
+    return spawn(command!, args, { stdio: ["inherit", "inherit", "inherit", lease.fd], env });
+  } catch (error) {
+    throw cannotRun(command!, error as NodeJS.ErrnoException);
+  }
+}
+
+async function exitOf(child: ChildProcess, command: string): Promise<number> {
+  try {
+    const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    return signal ? EXIT.signal + constants.signals[signal] : code!;
+  } catch (error) {
+    throw cannotRun(command, error as NodeJS.ErrnoException);
+  }
+}
+
+function cannotRun(command: string, { code = "unknown", message }: NodeJS.ErrnoException): Failure {
+  if (code === "ENOENT") return new Failure(code, EXIT.commandNotFound, `${command}: command not found`);
+  return new Failure(
+    code,
+    EXIT.notExecutable,
+    `${command}: cannot be executed (${code === "unknown" ? message : code})`,
+  );
+}

@@ -1,0 +1,23 @@
+import type { Connection } from "@lendbuf/client/connection";
+import type { Command } from "commander";
+import { usageFailure } from "./failure.ts";
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  json: boolean;
+}
+
+/** Runs `work` with a connection to the agent, which is closed afterwards. */
+export async function withAgent<T>(
+  command: Command,
+  work: (agent: Connection, options: GlobalOptions) => Promise<T>,
+): Promise<T> {
+  const { socket, json = false } = command.optsWithGlobals<{ socket?: string; json?: boolean }>();
+  if (socket === "") throw usageFailure("--socket needs the path of the agent's socket.");
+  // Loaded only now: --help and mistyped commands need no native code.
+  const { connect } = await import("@lendbuf/client/connect");
+  using agent = await connect({ path: socket });
+  return await work(agent, { json });
+}
+
+export const ownAccount = () => `uid:${process.getuid!()}`;

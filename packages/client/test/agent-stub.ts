@@ -1,0 +1,73 @@
+// The agent's end of the wire, answered by hand: for what the real agent would not say on command.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PacketServer, type PacketSocket } from "@lendbuf/native/addon";
+import { connect } from "../src/connect.ts";
+import type { Connection } from "../src/connection.ts";
+
+export interface Request {
+  id: number;
+  method: string;
+  params?: unknown;
+}
+
+export class AgentStub implements Disposable {
+  readonly path: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), "lendbuf-client-"));
+  readonly #server: PacketServer;
+  readonly #requests: Request[] = [];
+  readonly #readers: ((request: Request) => void)[] = [];
+  #socket!: PacketSocket;
+  /** Resolves when the client has closed its end. */
+  readonly disconnected: Promise<void>;
+
+  constructor() {
+    this.path = join(this.#directory, "agent.sock");
+    let onClose: () => void;
+    this.disconnected = new Promise((resolve) => {
+      onClose = resolve;
+    });
+    this.#server = new PacketServer({
+      path: this.path,
+      mode: 0o600,
+      onError: (error) => {
+        throw error;
+      },
+      onConnection: (socket) => {
+        this.#socket = socket;
+        socket.start({ encoding: "utf8", acceptFds: false, onPacket: (text) => this.#take(JSON.parse(text)), onClose });
+      },
+    });
+  }
+
+  async connect(): Promise<Connection> {
+    return connect({ path: this.path });
+  }
+
+  /** The next request that was not read yet. */
+  request(): Promise<Request> {
+    const request = this.#requests.shift();
+    return request ? Promise.resolve(request) : new Promise((resolve) => this.#readers.push(resolve));
+  }
+
+  send(packet: object | string, fds: readonly number[] = []): void {
+    this.#socket.send(typeof packet === "string" ? packet : JSON.stringify({ jsonrpc: "2.0", ...packet }), fds);
+  }
+
+  hangUp(): void {
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.close();
+    this.#server.close();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  #take(request: Request): void {
+    const reader = this.#readers.shift();
+    if (reader) reader(request);
+    else this.#requests.push(request);
+  }
+}
