@@ -1,9 +1,10 @@
 // Every packet between the agent and a warden, over a SOCK_SEQPACKET socketpair (the warden's end is fd 3).
-// Little-endian, naturally aligned, one packet per message. ../warden/protocol.ts mirrors this file; a test compares them.
+// Little-endian, naturally aligned, one packet per message. ../warden/protocol.ts mirrors this file; a test compares
+// them.
 //
-// The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in which
-// they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done: they overtake each other.
-// When the agent's end closes, the warden revokes everything, writes its last word and exits.
+// The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in
+// which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done: they
+// overtake each other. When the agent's end closes, the warden revokes everything, writes its last word and exits.
 #pragma once
 #include <cstdint>
 
@@ -12,10 +13,11 @@ namespace lendbuf::protocol {
 constexpr uint32_t kVersion = 1;
 constexpr uint32_t kMaxPacket = 65536;
 constexpr uint32_t kMaxRanges = 16;
-constexpr uint32_t kMaxIds = 4096;  // in one REVOKE or one REVOKED
+constexpr uint32_t kMaxIds = 4096;  // in one REVOKE
 
 enum class Type : uint32_t {
-  kReady = 1,     // warden → agent: Ready, then `region_count` Regions, then the self-test's words (UTF-8, to the packet's end)
+  kReady =
+      1,  // warden → agent: Ready, then `region_count` Regions, then the self-test's words (UTF-8, to the packet's end)
   kExport = 2,    // agent → warden: Export, then `range_count` Ranges
   kExported = 3,  // warden → agent: Exported, with the export's fd if error is 0; after it the words that say why not
   kRevoke = 4,    // agent → warden: Revoke, then `count` u64 export ids
@@ -34,7 +36,14 @@ struct Region {
   uint64_t size;
 };
 
-enum class Method : uint32_t { kNone = 0, kDmaBufRevoke = 1, kVfioFeatureRevoke = 2, kTruncate = 3, kDeviceClose = 4, kNeverExported = 5 };
+enum class Method : uint32_t {
+  kNone = 0,
+  kDmaBufRevoke = 1,
+  kVfioFeatureRevoke = 2,
+  kTruncate = 3,
+  kDeviceClose = 4,
+  kNeverExported = 5
+};
 enum class Scope : uint32_t { kNone = 0, kBuffer = 1, kDevice = 2 };
 
 struct Ready {
@@ -57,7 +66,7 @@ constexpr uint32_t kScrubZero = 2;  // the borrower finds zeros and leaves none 
 
 struct Export {
   Header header;
-  uint64_t id;  // chosen by the agent, never used twice with one warden
+  uint64_t id;  // chosen by the agent, above all ids that this warden has exported: so it need not remember each
   uint32_t region;
   uint32_t flags;
   uint32_t range_count;
@@ -77,6 +86,8 @@ struct Revoke {
   uint32_t reserved;
 };
 
+// An id not above the highest exported one that is live no more answers like a revoke that succeeded before. Without
+// `safe` the export lives on and may be revoked again. All entries of a packet belong to the REVOKE with its serial.
 struct RevokedEntry {
   uint64_t id;
   uint64_t duration_ns;  // from the call to its return
@@ -91,5 +102,7 @@ struct Revoked {
   uint32_t count;
   uint32_t reserved;
 };
+
+constexpr uint32_t kMaxRevokedEntries = (kMaxPacket - sizeof(Revoked)) / sizeof(RevokedEntry);
 
 }  // namespace lendbuf::protocol

@@ -1,0 +1,56 @@
+// The exports of this warden: which are live, which are being revoked and who asked for it.
+#pragma once
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "revocations.h"
+
+namespace lendbuf {
+
+class Exports {
+ public:
+  struct Answer {
+    uint32_t serial;
+    protocol::RevokedEntry entry;
+  };
+  struct Unrevoked {
+    uint64_t id;
+    int error;
+  };
+
+  explicit Exports(protocol::Method method) : method_(method) {}
+
+  // Throws Refusal where the id is not above all before it.
+  void CheckFresh(uint64_t id) const;
+  void Add(uint64_t id, std::shared_ptr<Export> lent);
+  // The export never left us: its id was not used.
+  void Withdraw(uint64_t id) { live_.erase(id); }
+  // Begins to revoke; what needs no revoke is answered at once.
+  void Revoke(uint32_t serial, uint64_t id, std::vector<Answer>& answers);
+  // Readable while there is something to Collect.
+  int fd() const { return revocations_.fd(); }
+  // The answers to all revokes that are done. `ended` receives what may be dropped once they are sent.
+  std::vector<Answer> Collect(std::vector<std::shared_ptr<Export>>& ended);
+  // Revokes everything, without keeping contents. Returns when each has been tried, however long that takes.
+  std::vector<Unrevoked> RevokeAll();
+  uint64_t made() const { return made_; }
+
+ private:
+  struct Live {
+    std::shared_ptr<Export> lent;
+    std::vector<uint32_t> askers;  // serials that await the revoke under way
+    bool revoking = false;
+  };
+  protocol::RevokedEntry AnswerWithoutRevoke(uint64_t id) const;
+  void Begin(uint64_t id, Live& live);
+
+  protocol::Method method_;
+  std::unordered_map<uint64_t, Live> live_;
+  uint64_t highest_ = 0;
+  bool any_ = false;
+  uint64_t made_ = 0;
+  Revocations revocations_;
+};
+
+}  // namespace lendbuf

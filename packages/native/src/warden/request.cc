@@ -1,0 +1,68 @@
+#include "request.h"
+
+#include <cerrno>
+
+namespace lendbuf {
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+std::string Describe(const protocol::Range& range) {
+  return "range " + std::to_string(range.offset) + "+" + std::to_string(range.length);
+}
+
+const protocol::Region& FindRegion(uint32_t index, std::span<const protocol::Region> regions) {
+  for (const protocol::Region& region : regions)
+    if (region.index == index) return region;
+  throw Refusal(EINVAL, "the device has no region " + std::to_string(index));
+}
+
+void CheckRange(const protocol::Range& range, const protocol::Region& region) {
+  if (range.length == 0) throw Refusal(EINVAL, Describe(range) + " is empty");
+  if (range.offset % kPage || range.length % kPage)
+    throw Refusal(EINVAL, Describe(range) + " is not aligned to pages of " + std::to_string(kPage) + " bytes");
+  if (range.offset > region.size || range.length > region.size - range.offset)
+    throw Refusal(EINVAL, Describe(range) + " reaches past the end of region " + std::to_string(region.index) +
+                              ", which has " + std::to_string(region.size) + " bytes");
+}
+
+bool Overlap(const protocol::Range& a, const protocol::Range& b) {
+  return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
+}
+
+}  // namespace
+
+Request ReadExport(std::span<const char> bytes, const protocol::Export& packet) {
+  size_t ranges_size = bytes.size() - sizeof packet;
+  if (ranges_size != size_t{packet.range_count} * sizeof(protocol::Range))
+    throw BrokenAgent("an EXPORT of " + std::to_string(packet.range_count) + " ranges has " +
+                      std::to_string(bytes.size()) + " bytes");
+  Request request{.id = packet.id,
+                  .region = packet.region,
+                  .read_only = (packet.flags & protocol::kReadOnly) != 0,
+                  .scrub_zero = (packet.flags & protocol::kScrubZero) != 0,
+                  .ranges = std::vector<protocol::Range>(packet.range_count)};
+  if (ranges_size) memcpy(request.ranges.data(), bytes.data() + sizeof packet, ranges_size);
+  return request;
+}
+
+void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions) {
+  if (flags & ~(protocol::kReadOnly | protocol::kScrubZero))
+    throw Refusal(EINVAL, "unknown flags " + std::to_string(flags));
+  size_t count = request.ranges.size();
+  if (count == 0 || count > protocol::kMaxRanges)
+    throw Refusal(
+        EINVAL, "an export has 1 to " + std::to_string(protocol::kMaxRanges) + " ranges, not " + std::to_string(count));
+  const protocol::Region& region = FindRegion(request.region, regions);
+  request.size = 0;
+  for (size_t i = 0; i < count; i++) {
+    CheckRange(request.ranges[i], region);
+    for (size_t j = 0; j < i; j++)
+      if (Overlap(request.ranges[i], request.ranges[j]))
+        throw Refusal(EINVAL, Describe(request.ranges[i]) + " and " + Describe(request.ranges[j]) + " overlap");
+    request.size += request.ranges[i].length;
+  }
+}
+
+}  // namespace lendbuf

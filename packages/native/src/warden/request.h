@@ -1,0 +1,37 @@
+// EXPORT packets, read and checked once.
+#pragma once
+#include <cstring>
+#include <span>
+
+#include "exporter.h"
+
+namespace lendbuf {
+
+// An agent that breaks the protocol: nothing it says can be trusted.
+class BrokenAgent : public std::exception {
+ public:
+  explicit BrokenAgent(std::string words) : words_(std::move(words)) {}
+  const char* what() const noexcept override { return words_.c_str(); }
+
+ private:
+  std::string words_;
+};
+
+// Copies the struct at the packet's start. Throws BrokenAgent where the packet is too short.
+template <class Packet>
+Packet ReadPacket(std::span<const char> bytes) {
+  if (bytes.size() < sizeof(Packet))
+    throw BrokenAgent("a packet of " + std::to_string(bytes.size()) + " bytes is too short");
+  Packet packet;
+  memcpy(&packet, bytes.data(), sizeof packet);
+  return packet;
+}
+
+// Throws BrokenAgent where the packet's length is wrong. The ranges are as the agent sent them: CheckRequest comes
+// next.
+Request ReadExport(std::span<const char> bytes, const protocol::Export& packet);
+
+// Throws Refusal (EINVAL) where the device has no such ranges; sets the request's size.
+void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions);
+
+}  // namespace lendbuf

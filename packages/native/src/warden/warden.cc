@@ -1,0 +1,173 @@
+#include "warden.h"
+
+#include <poll.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <new>
+
+#include "error.h"
+#include "packet.h"
+#include "request.h"
+
+namespace lendbuf {
+
+using protocol::Type;
+
+namespace {
+
+template <class T>
+void Append(std::vector<char>& bytes, const T& value) {
+  const char* start = reinterpret_cast<const char*>(&value);
+  bytes.insert(bytes.end(), start, start + sizeof value);
+}
+
+}  // namespace
+
+Warden::Warden(Device& device, int agent)
+    : device_(device),
+      agent_(agent),
+      regions_(device.regions()),
+      capability_(device.exporter().SelfTest()),
+      timer_(Check(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
+      exports_(capability_.method),
+      outbox_(agent, [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
+      space_(protocol::kMaxPacket) {}
+
+void Warden::Serve() {
+  SendReady();
+  while (!outbox_.closed()) {
+    short from_agent =
+        static_cast<short>(POLLRDHUP | (outbox_.crowded() ? 0 : POLLIN) | (outbox_.waiting() ? POLLOUT : 0));
+    pollfd events[] = {{agent_, from_agent, 0}, {exports_.fd(), POLLIN, 0}, {timer_.get(), POLLIN, 0}};
+    if (poll(events, std::size(events), -1) < 0) continue;
+    if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
+    if (events[1].revents) AnswerRevokes();
+    if (events[0].revents & POLLOUT) outbox_.Flush();
+    if (events[0].revents & POLLIN) ReadFromAgent();
+    if (events[2].revents) Tick();
+    ArmTick();
+  }
+}
+
+void Warden::SendReady() {
+  Outbox::Packet packet;
+  Append(packet.bytes, protocol::Ready{.header = {Type::kReady, 0},
+                                       .version = protocol::kVersion,
+                                       .region_count = static_cast<uint32_t>(regions_.size()),
+                                       .works = capability_.works,
+                                       .method = capability_.method,
+                                       .scope = capability_.scope});
+  for (const protocol::Region& region : regions_) Append(packet.bytes, region);
+  packet.bytes.insert(packet.bytes.end(), capability_.words.begin(), capability_.words.end());
+  outbox_.Send(std::move(packet));
+}
+
+void Warden::ReadFromAgent() {
+  Received received = ReceivePacket(agent_, space_, false);
+  if (received.size == -EAGAIN) return;
+  if (received.size < 0) throw BrokenAgent(SystemError(static_cast<int>(-received.size), "recvmsg").what());
+  if (received.size == 0) throw BrokenAgent("an empty packet");
+  if (received.truncated) throw BrokenAgent("a packet longer than " + std::to_string(protocol::kMaxPacket) + " bytes");
+  if (received.control_truncated) throw BrokenAgent("a packet that carries fds");
+  Handle({space_.data(), static_cast<size_t>(received.size)});
+}
+
+void Warden::Handle(std::span<const char> bytes) {
+  Type type = ReadPacket<protocol::Header>(bytes).type;
+  if (type == Type::kExport) return HandleExport(bytes);
+  if (type == Type::kRevoke) return HandleRevoke(bytes);
+  throw BrokenAgent("a packet of unknown type " + std::to_string(static_cast<uint32_t>(type)));
+}
+
+void Warden::HandleExport(std::span<const char> bytes) {
+  auto packet = ReadPacket<protocol::Export>(bytes);
+  Request request = ReadExport(bytes, packet);
+  try {
+    MakeExport(packet, std::move(request));
+  } catch (const Refusal& refusal) {
+    SendExported(packet, refusal.error(), refusal.what());
+  } catch (const SystemError& failure) {
+    SendExported(packet, failure.error(), failure.what());
+  } catch (const std::bad_alloc&) {
+    SendExported(packet, ENOMEM, "the warden is out of memory");
+  }
+}
+
+void Warden::MakeExport(const protocol::Export& packet, Request request) {
+  if (!capability_.works) throw Refusal(ENOTSUP, capability_.words);
+  exports_.CheckFresh(request.id);
+  CheckRequest(request, packet.flags, regions_);
+  std::shared_ptr<Export> lent = device_.exporter().Make(std::move(request));
+  exports_.Add(packet.id, lent);
+  SendExported(packet, 0, "", std::move(lent));
+}
+
+void Warden::SendExported(const protocol::Export& packet, int error, const std::string& words,
+                          std::shared_ptr<Export> lent) {
+  Outbox::Packet answer{.lent = std::move(lent)};
+  Append(answer.bytes,
+         protocol::Exported{.header = {Type::kExported, packet.header.serial}, .id = packet.id, .error = error});
+  answer.bytes.insert(answer.bytes.end(), words.begin(), words.end());
+  outbox_.Send(std::move(answer));
+}
+
+Outbox::Packet Warden::TakeBack(const Outbox::Packet& packet, int error) {
+  auto exported = ReadPacket<protocol::Exported>(packet.bytes);
+  exports_.Withdraw(exported.id);
+  exported.error = error;
+  std::string words = SystemError(error, "sendmsg").what();
+  Outbox::Packet instead;
+  Append(instead.bytes, exported);
+  instead.bytes.insert(instead.bytes.end(), words.begin(), words.end());
+  return instead;
+}
+
+void Warden::HandleRevoke(std::span<const char> bytes) {
+  auto packet = ReadPacket<protocol::Revoke>(bytes);
+  size_t ids_size = bytes.size() - sizeof packet;
+  if (packet.count == 0 || packet.count > protocol::kMaxIds || ids_size != packet.count * sizeof(uint64_t))
+    throw BrokenAgent("a REVOKE of " + std::to_string(packet.count) + " ids has " + std::to_string(bytes.size()) +
+                      " bytes");
+  std::vector<uint64_t> ids(packet.count);
+  memcpy(ids.data(), bytes.data() + sizeof packet, ids_size);
+  std::vector<Exports::Answer> answers;
+  for (uint64_t id : ids) exports_.Revoke(packet.header.serial, id, answers);
+  SendRevoked(std::move(answers));
+}
+
+void Warden::AnswerRevokes() {
+  std::vector<std::shared_ptr<Export>> ended;  // dropped after the answers: closing takes time
+  SendRevoked(exports_.Collect(ended));
+}
+
+void Warden::SendRevoked(std::vector<Exports::Answer> answers) {
+  std::stable_sort(answers.begin(), answers.end(), [](auto& a, auto& b) { return a.serial < b.serial; });
+  for (size_t start = 0, end; start < answers.size(); start = end) {
+    uint32_t serial = answers[start].serial;
+    size_t limit = std::min(answers.size(), start + protocol::kMaxRevokedEntries);
+    for (end = start; end < limit && answers[end].serial == serial;) end++;
+    Outbox::Packet packet;
+    packet.bytes.reserve(sizeof(protocol::Revoked) + (end - start) * sizeof(protocol::RevokedEntry));
+    Append(packet.bytes,
+           protocol::Revoked{.header = {Type::kRevoked, serial}, .count = static_cast<uint32_t>(end - start)});
+    for (size_t i = start; i < end; i++) Append(packet.bytes, answers[i].entry);
+    outbox_.Send(std::move(packet));
+  }
+}
+
+void Warden::ArmTick() {
+  int period_ms = device_.tick_period_ms();
+  if (period_ms == tick_period_ms_) return;
+  tick_period_ms_ = period_ms;
+  timespec period{period_ms / 1000, period_ms % 1000 * 1'000'000L};
+  itimerspec setting{.it_interval = period, .it_value = period};
+  Check(timerfd_settime(timer_.get(), 0, &setting, nullptr), "timerfd_settime");
+}
+
+void Warden::Tick() {
+  uint64_t missed;
+  if (read(timer_.get(), &missed, sizeof missed) == sizeof missed) device_.Tick();
+}
+
+}  // namespace lendbuf

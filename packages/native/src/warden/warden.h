@@ -1,0 +1,48 @@
+// One device, one agent: serves EXPORT and REVOKE until the agent's end closes.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "device.h"
+#include "exports.h"
+#include "fd.h"
+#include "outbox.h"
+
+namespace lendbuf {
+
+class Warden {
+ public:
+  Warden(Device& device, int agent);
+  // Returns when the agent is gone; throws BrokenAgent where it broke the protocol. RevokeAll is due either way.
+  void Serve();
+  std::vector<Exports::Unrevoked> RevokeAll() { return exports_.RevokeAll(); }
+  uint64_t made() const { return exports_.made(); }
+
+ private:
+  void SendReady();
+  void ReadFromAgent();
+  void Handle(std::span<const char> bytes);
+  void HandleExport(std::span<const char> bytes);
+  void HandleRevoke(std::span<const char> bytes);
+  void MakeExport(const protocol::Export& packet, Request request);
+  void SendExported(const protocol::Export& packet, int error, const std::string& words,
+                    std::shared_ptr<Export> lent = nullptr);
+  Outbox::Packet TakeBack(const Outbox::Packet& packet, int error);
+  void SendRevoked(std::vector<Exports::Answer> answers);
+  void AnswerRevokes();
+  void ArmTick();
+  void Tick();
+
+  Device& device_;
+  int agent_;
+  std::vector<protocol::Region> regions_;
+  Capability capability_;
+  Fd timer_;
+  int tick_period_ms_ = 0;
+  Exports exports_;
+  Outbox outbox_;
+  std::vector<char> space_;
+};
+
+}  // namespace lendbuf
