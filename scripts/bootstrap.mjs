@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { requireNode, requireTools } from "./requirements.mjs";
+import { MissingRequirement, requireNode, requireTools } from "./requirements.mjs";
 import { ROOT, runStep, tail } from "./step.mjs";
 
 const PLATFORM = `${process.platform} ${process.arch} ABI ${process.versions.modules}`;
@@ -23,6 +23,17 @@ export async function bootstrap() {
     await install();
     await build();
   });
+}
+
+/** Does what it is given; where that fails for a reason that a person can mend, says it and exits. */
+export async function orExplain(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MissingRequirement || error instanceof BootstrapFailed)) throw error;
+    say(error.message);
+    process.exit(1);
+  }
 }
 
 /** What a script says of its progress: stdout belongs to what it runs. */

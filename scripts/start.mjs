@@ -2,21 +2,14 @@
 import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { BootstrapFailed, bootstrap, say } from "./bootstrap.mjs";
-import { MissingRequirement } from "./requirements.mjs";
+import { bootstrap, orExplain, say } from "./bootstrap.mjs";
 import { ROOT } from "./step.mjs";
 
 const AGENT = join(ROOT, "apps/agent/dist/main.js");
 // Ctrl-C reaches us from the terminal and once more from npm; a second one that a person meant comes later.
 const SAME_SIGNAL_MS = 1_000;
 
-try {
-  await bootstrap();
-} catch (error) {
-  if (!(error instanceof MissingRequirement || error instanceof BootstrapFailed)) throw error;
-  say(error.message);
-  process.exit(1);
-}
+await orExplain(bootstrap);
 process.exit(await runAgent(process.argv.slice(2)));
 
 /**
