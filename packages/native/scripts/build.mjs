@@ -1,12 +1,36 @@
 // Builds the addon and the warden with node-gyp, against the headers beside this Node where it has them.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { sourcesOf } from "./sources.mjs";
 
+const root = resolve(import.meta.dirname, "..");
 const prefix = resolve(dirname(process.execPath), "..");
-const hasHeaders = existsSync(resolve(prefix, "include/node/node_api.h"));
+const hasHeaders = existsSync(join(prefix, "include/node/node_api.h"));
 const nodeGyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
-const args = ["rebuild", "--release", "--jobs", "max", ...(hasHeaders ? [`--nodedir=${prefix}`] : [])];
-const { status } = spawnSync(process.execPath, [nodeGyp, ...args], { stdio: "inherit", cwd: resolve(import.meta.dirname, "..") });
-process.exit(status ?? 1);
+const configuredFor = join(root, "build/configured-for.json");
+
+function gyp(command, ...options) {
+  const nodedir = hasHeaders ? [`--nodedir=${prefix}`] : [];
+  // -k: the addon is built even while the warden does not compile.
+  const env = { ...process.env, MAKEFLAGS: "-k" };
+  const args = [nodeGyp, command, "--release", "--loglevel=warn", ...nodedir, ...options];
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit", cwd: root, env });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** All that the makefiles depend on and make does not see; whatever else changes is make's business. */
+function configuration() {
+  const sources = ["addon", "common", "warden"].flatMap(sourcesOf);
+  const gypFile = readFileSync(join(root, "binding.gyp"), "utf8");
+  return JSON.stringify({ root, node: process.version, prefix, sources, gypFile });
+}
+
+const wanted = configuration();
+if (!existsSync(configuredFor) || readFileSync(configuredFor, "utf8") !== wanted) {
+  gyp("configure");
+  mkdirSync(dirname(configuredFor), { recursive: true });
+  writeFileSync(configuredFor, wanted);
+}
+gyp("build", "--jobs", "2");

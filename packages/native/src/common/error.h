@@ -9,8 +9,11 @@ namespace lendbuf {
 
 class SystemError : public std::exception {
  public:
-  SystemError(int error, const char* call)
-      : error_(error), call_(call), what_(std::string(call) + ": " + CodeOf(error) + ", " + strerror(error)) {}
+  // `about` is what the call was about, such as a path.
+  SystemError(int error, const char* call, const std::string& about = "")
+      : error_(error),
+        call_(call),
+        what_(call + (about.empty() ? "" : " " + about) + ": " + CodeOf(error) + ", " + strerror(error)) {}
 
   int error() const { return error_; }
   const char* call() const { return call_; }
@@ -19,7 +22,7 @@ class SystemError : public std::exception {
   // "EBADFD". libuv does not know all of the kernel's errnos, glibc does.
   static std::string CodeOf(int error) {
     const char* name = strerrorname_np(error);
-    return name ? name : "E" + std::to_string(error);
+    return name ? name : std::to_string(error);
   }
 
  private:
@@ -31,7 +34,7 @@ class SystemError : public std::exception {
 // Throws where a call answered -1; hands any other answer on.
 template <class T>
 T Check(T result, const char* call) {
-  if (result == static_cast<T>(-1)) throw SystemError(errno, call);
+  if (result == (T)-1) throw SystemError(errno, call);
   return result;
 }
 

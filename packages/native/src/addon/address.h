@@ -1,0 +1,30 @@
+// Unix sockets that have a path.
+#pragma once
+#include <string>
+
+#include "fd.h"
+
+namespace lendbuf {
+
+// A connected socket, close-on-exec.
+Fd ConnectTo(const std::string& path);
+
+// A listening socket and the file by which it is found, unlinked at the end if it is still that socket's.
+class ListeningSocket {
+ public:
+  // Takes the place of a socket on which nobody listens any more, of nothing else: EADDRINUSE.
+  ListeningSocket(const std::string& path, mode_t mode);
+  ListeningSocket(const ListeningSocket&) = delete;
+  ListeningSocket& operator=(const ListeningSocket&) = delete;
+  ~ListeningSocket();
+
+  // The caller takes it over.
+  Fd& socket() { return socket_; }
+
+ private:
+  std::string path_;
+  Fd socket_;
+  Fd file_;  // O_PATH: keeps the inode's number from being used again, by which we know our own
+};
+
+}  // namespace lendbuf
