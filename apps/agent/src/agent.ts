@@ -1,0 +1,144 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { raiseFileLimit } from "@lendbuf/native/addon";
+import { HealthServer } from "./api/health.ts";
+import { Broker } from "./broker/broker.ts";
+import { Buffers } from "./buffers/buffers.ts";
+import { Deadlines } from "./clock/deadlines.ts";
+import { Signal } from "./clock/signal.ts";
+import type { Config } from "./config.ts";
+import type { Core } from "./core.ts";
+import { Ledger } from "./delegations/ledger.ts";
+import type { Live } from "./delegations/live.ts";
+import { advanceAll } from "./delegations/queue.ts";
+import { restore } from "./delegations/restore.ts";
+import { Device } from "./devices/device.ts";
+import { SIMULATED_BUFFERS, SIMULATED_DEVICE } from "./devices/simulated.ts";
+import { lockState } from "./lock.ts";
+import { createLog } from "./log.ts";
+import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
+import { ExportBook } from "./revocation/export-book.ts";
+import { onDeadline } from "./revocation/triggers.ts";
+import { Store } from "./store/store.ts";
+
+const WANTED_FILES = 65_536;
+const STORE_RETRY_MS = 1000;
+
+export interface Agent {
+  readonly core: Core;
+  /** Ends every delegation and everything that was started, in reverse. */
+  close(): Promise<void>;
+}
+
+/** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
+export async function startAgent(config: Config, version: string): Promise<Agent> {
+  const { stateDirectory } = config;
+  const closers: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    makeStateFolder(stateDirectory);
+    closers.push(lockState(stateDirectory, config.socketPath) ?? (() => {}));
+    const core = build(config, version);
+    closers.push(
+      () => core.clock.close(),
+      () => core.store.close(),
+    );
+    await startDevices(core, closers);
+    restore(core);
+    watchStore(core);
+    await openDoors(core, closers);
+    return { core, close };
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+}
+
+function makeStateFolder(directory: string): void {
+  try {
+    mkdirSync(join(directory, "wardens"), { recursive: true, mode: 0o700 });
+  } catch {
+    // The store finds the same and says what to do.
+  }
+}
+
+function build(config: Config, version: string): Core {
+  const { stateDirectory, durability } = config;
+  const log = createLog();
+  const clock = new Deadlines();
+  const changed = new Signal();
+  const audited = new Signal();
+  const store = new Store({ directory: stateDirectory, durability });
+  store.onRow = () => audited.notify();
+  const ledger = new Ledger(store, clock, changed);
+  const devices = new Map<string, Device>();
+  const options = { ...SIMULATED_DEVICE, stateDirectory, clock, log };
+  const device: Device = new Device(options, {
+    onChange: () => {
+      changed.notify();
+      if (device.isReady) advanceAll(core);
+    },
+    onRevoked: (warden, results) => takeResults(core, warden, results),
+    onLost: (warden) => takeLoss(core, warden),
+  });
+  devices.set(device.name, device);
+  const core: Core = {
+    config,
+    log,
+    clock,
+    store,
+    ledger,
+    devices,
+    buffers: new Buffers<Live>(store, devices, SIMULATED_BUFFERS),
+    exports: new ExportBook(),
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    startedAt: Date.now(),
+    version,
+    fileLimit: raiseFileLimit(WANTED_FILES),
+    doors: { url: null, clients: () => 0 },
+    audited,
+    changed,
+  };
+  ledger.onDeadline = (live) => onDeadline(core, live);
+  return core;
+}
+
+async function startDevices(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
+  for (const device of core.devices.values()) {
+    closers.push(() => device.close());
+    await device.start();
+  }
+}
+
+/** Goes on by itself when the store can be written again. */
+function watchStore(core: Core): void {
+  core.clock.after(STORE_RETRY_MS, () => {
+    const wasRefusing = core.store.problem !== null || core.store.unwritten > 0;
+    if (wasRefusing && core.store.retry()) {
+      core.ledger.learnNextId();
+      core.buffers.load();
+      restore(core);
+      core.changed.notify();
+    }
+    watchStore(core);
+  });
+}
+
+/** Nothing that was exported outlives the agent; who waits or has an offer finds it again. */
+async function endExports(core: Core): Promise<void> {
+  const exported = [...core.ledger.live.values()].filter(({ record }) => record.state === "active");
+  end(core, exported, "agent-restart", "agent");
+  await ended(core, exported, core.config.confirmMs);
+}
+
+async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
+  const health = new HealthServer(core);
+  closers.push(() => health.close());
+  core.doors.url = await health.listen(core.config.port);
+  const broker = new Broker(core, core.config.socketPath);
+  closers.push(() => broker.close());
+  core.doors.clients = () => broker.clients;
+  closers.push(() => endExports(core));
+}

@@ -1,0 +1,38 @@
+import { tracked } from "@trpc/server";
+import { listAudit, verifyAudit } from "../store/audit.ts";
+import { paged } from "./page.ts";
+import { input, type Output, requireOperator, router } from "./trpc.ts";
+
+export const auditRouter = router({
+  list: input("audit.list").query(({ ctx, input }): Output<"audit.list"> => {
+    requireOperator(ctx, "read the audit");
+    const { store } = ctx.core;
+    const entries = listAudit(store, { ...input, limit: input.limit + 1 });
+    return paged(
+      entries,
+      input.limit,
+      store.head.seq,
+      (entry) => entry,
+      ({ seq }) => seq,
+    );
+  }),
+  /** The one stream of events: every entry after `after`, or from now on, each with its seq to resume from. */
+  watch: input("audit.watch").subscription(async function* ({ ctx, input }) {
+    requireOperator(ctx, "read the audit");
+    const { store, audited } = ctx.core;
+    let after = input.after ?? store.head.seq;
+    while (!ctx.signal.aborted) {
+      const next = audited.next(ctx.signal);
+      const entries = listAudit(store, { after, limit: 100 });
+      for (const entry of entries) {
+        yield tracked(String(entry.seq), entry satisfies Output<"audit.watch">);
+        after = entry.seq;
+      }
+      if (entries.length === 0) await next;
+    }
+  }),
+  verify: input("audit.verify").query(async ({ ctx }): Promise<Output<"audit.verify">> => {
+    requireOperator(ctx, "read the audit");
+    return verifyAudit(ctx.core.store);
+  }),
+});

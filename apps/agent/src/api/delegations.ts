@@ -1,0 +1,172 @@
+import type { Claimed } from "@lendbuf/shared/api";
+import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
+import { AgentError } from "@lendbuf/shared/errors";
+import { Signal } from "../clock/signal.ts";
+import type { Caller, Core } from "../core.ts";
+import { borrow, claim } from "../delegations/claim.ts";
+import { extend } from "../delegations/extend.ts";
+import { type Live, viewOf } from "../delegations/live.ts";
+import { request } from "../delegations/request.ts";
+import { end, ended } from "../revocation/end.ts";
+import { announce } from "../revocation/triggers.ts";
+import { listDelegations } from "./history.ts";
+import { paged } from "./page.ts";
+import { states } from "./states.ts";
+import { type FdReply, fdReplyOf, input, type Output, requireOperator, router } from "./trpc.ts";
+
+export const delegationsRouter = router({
+  list: input("delegations.list").query(
+    ({ ctx: { core, caller }, input: { limit, ...query } }): Output<"delegations.list"> => {
+      const account = caller.isOperator ? query.account : caller.account;
+      if (query.account !== undefined && query.account !== account) return { items: [], next: null, total: 0 };
+      const { found, total } = listDelegations(core, { ...query, account });
+      return paged(
+        found,
+        limit,
+        total,
+        (delegation) => delegation,
+        ({ id }) => id,
+      );
+    },
+  ),
+  get: input("delegations.get").query(
+    ({ ctx: { core, caller }, input }): Output<"delegations.get"> => visible(core, caller, input.id),
+  ),
+
+  watch: input("delegations.watch").subscription(({ ctx: { core, caller, signal }, input: { limit } }) =>
+    states(core.ledger.changed, signal, (): Output<"delegations.watch"> => {
+      const account = caller.isOperator ? undefined : caller.account;
+      const { found, total } = listDelegations(core, { account, all: false });
+      return {
+        items: paged(
+          found,
+          limit,
+          total,
+          (delegation) => delegation,
+          ({ id }) => id,
+        ).items,
+        total,
+      };
+    }),
+  ),
+  /** Each state that it comes to, until its end. */
+  follow: input("delegations.follow").subscription(async function* ({
+    ctx: { core, caller, signal },
+    input: { id },
+  }): AsyncGenerator<Output<"delegations.follow">> {
+    visible(core, caller, id);
+    const live = core.ledger.live.get(id);
+    const changed = live ? (live.changed ??= new Signal()) : new Signal();
+    for await (const delegation of states(changed, signal, () => core.ledger.view(id))) {
+      yield delegation;
+      if (isFinal(delegation.state) && !delegation.unrecorded) return;
+    }
+  }),
+
+  request: input("delegations.request").mutation(
+    ({ ctx: { core, caller }, input }): Output<"delegations.request"> => viewOf(request(core, caller, input)),
+  ),
+  claim: input("delegations.claim").mutation(async ({ ctx, input }): Promise<Output<"delegations.claim">> => {
+    const reply = fdReplyOf(ctx);
+    const { live, fd } = await claim(ctx.core, ctx.caller, reply.claimant, input.id);
+    return handOver(ctx.core, reply, live, fd);
+  }),
+  borrow: input("delegations.borrow").mutation(async ({ ctx, input }): Promise<Output<"delegations.borrow">> => {
+    const reply = fdReplyOf(ctx);
+    const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, ctx.signal);
+    return handOver(ctx.core, reply, live, fd);
+  }),
+  extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
+    const live = own(core, caller, input.id, "extend");
+    extend(core, caller, live, input.byMs);
+    return viewOf(live);
+  }),
+  release: input("delegations.release").mutation(
+    async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.release">> => {
+      const live = endable(core, caller, input.id);
+      if (live) await endNow(core, [live], caller, "give back");
+      return core.ledger.view(input.id);
+    },
+  ),
+  revoke: input("delegations.revoke").mutation(
+    async ({ ctx: { core, caller }, input: { ids, noticeMs } }): Promise<Output<"delegations.revoke">> => {
+      const lives = [...new Set(ids)].map((id) => endable(core, caller, id)).filter((live) => live !== undefined);
+      const noticed = noticeMs > 0 ? lives.filter(({ record }) => record.state === "active") : [];
+      for (const live of noticed) announce(core, live, noticeMs, caller.actor);
+      await endNow(
+        core,
+        lives.filter((live) => !noticed.includes(live)),
+        caller,
+        "revoke",
+      );
+      return ids.map((id) => core.ledger.view(id));
+    },
+  ),
+  revokeAll: input("delegations.revokeAll").mutation(
+    async ({ ctx, input }): Promise<Output<"delegations.revokeAll">> => {
+      requireOperator(ctx, "revoke everything");
+      return revokeAll(ctx.core, ctx.caller, input.device);
+    },
+  ),
+});
+
+function handOver(core: Core, reply: FdReply, live: Live, fd: number): Claimed {
+  reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
+  return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
+}
+
+/** @throws AgentError NOT_FOUND, NOT_YOURS */
+function visible(core: Core, caller: Caller, id: number): Delegation {
+  const delegation = core.ledger.view(id);
+  if (caller.isOperator || delegation.account === caller.account) return delegation;
+  throw new AgentError("NOT_YOURS", `Delegation ${id} belongs to another account; you are ${caller.account}.`);
+}
+
+function own(core: Core, caller: Caller, id: number, what: string): Live {
+  const { state, reason } = visible(core, caller, id);
+  const live = core.ledger.live.get(id);
+  if (live && !isFinal(state)) return live;
+  throw new AgentError(
+    "ENDED",
+    `Delegation ${id} has ended (${state}, ${reason}); there is nothing to ${what}. Ask for a new one.`,
+  );
+}
+
+/** The delegation, if the caller may end it; undefined where it has ended already, which is no error. */
+function endable(core: Core, caller: Caller, id: number): Live | undefined {
+  visible(core, caller, id);
+  const live = core.ledger.live.get(id);
+  return live && !isFinal(live.record.state) ? live : undefined;
+}
+
+/** By force if an operator revokes; otherwise its own account gives it back. */
+async function endNow(core: Core, lives: readonly Live[], caller: Caller, how: "revoke" | "give back"): Promise<void> {
+  const byForce = how === "revoke" && caller.isOperator;
+  const isActive = ({ record }: Live) => record.state === "active";
+  end(core, lives.filter(isActive), byForce ? "operator" : "released", caller.actor);
+  end(
+    core,
+    lives.filter((live) => !isActive(live)),
+    byForce ? "operator" : "withdrawn",
+    caller.actor,
+  );
+  await ended(core, lives, core.config.confirmMs);
+}
+
+async function revokeAll(
+  core: Core,
+  caller: Caller,
+  device: string | undefined,
+): Promise<Output<"delegations.revokeAll">> {
+  const start = core.clock.now();
+  // What is unproven after a restart has been asked for all that can be asked.
+  const lives = [...core.ledger.live.values()].filter(
+    ({ record }) =>
+      !isFinal(record.state) && record.state !== "revoking" && (device === undefined || record.device === device),
+  );
+  end(core, lives, "panic", caller.actor);
+  await ended(core, lives, core.config.confirmMs);
+  const count = (state: string) => lives.filter(({ record }) => record.state === state).length;
+  const remaining = [...core.ledger.live.values()].filter(({ record }) => record.state === "revoking").length;
+  return { revoked: count("revoked"), cancelled: count("cancelled"), remaining, durationMs: core.clock.now() - start };
+}

@@ -1,0 +1,31 @@
+import type { Method, Output, Subscription } from "@lendbuf/shared/api";
+import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
+import { auditRouter } from "./audit.ts";
+import { buffersRouter } from "./buffers.ts";
+import { delegationsRouter } from "./delegations.ts";
+import { devicesRouter, statusRouter } from "./status.ts";
+import { router } from "./trpc.ts";
+
+/** Everything that the agent can be asked, whichever door it comes through. */
+export const appRouter = router({
+  status: statusRouter,
+  devices: devicesRouter,
+  buffers: buffersRouter,
+  delegations: delegationsRouter,
+  audit: auditRouter,
+});
+
+export type AppRouter = typeof appRouter;
+export type RouterInputs = inferRouterInputs<AppRouter>;
+export type RouterOutputs = inferRouterOutputs<AppRouter>;
+
+/** The contract and the router name the same procedures with the same answers, or this does not compile. */
+type Answer<M extends string, Of> = M extends `${infer Noun}.${infer Verb}`
+  ? Noun extends keyof Of
+    ? Verb extends keyof Of[Noun]
+      ? Of[Noun][Verb]
+      : never
+    : never
+  : never;
+type Fits = { [M in Exclude<Method, Subscription>]: Answer<M, RouterOutputs> extends Output<M> ? true : M };
+true satisfies Fits[keyof Fits];

@@ -1,0 +1,113 @@
+import { INPUTS, type Input, type Method, type Output } from "@lendbuf/shared/api";
+import { AgentError, type ErrorCode } from "@lendbuf/shared/errors";
+import { initTRPC } from "@trpc/server";
+import { type TRPC_ERROR_CODE_KEY, TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
+import { z } from "zod";
+import type { Caller, Core } from "../core.ts";
+import type { Claimant } from "../delegations/live.ts";
+
+/** What only a door that can carry fds gives to a procedure. */
+export interface FdReply {
+  readonly claimant: Claimant;
+  /** The reply will carry a copy of this fd, which stays its owner's. `undo` is called if it cannot be sent. */
+  attachFd(fd: number, undo: () => void): void;
+}
+
+export interface Context {
+  readonly core: Core;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly fdReply?: FdReply | undefined;
+}
+
+export interface ErrorData {
+  code: ErrorCode | string;
+  errno?: number;
+  syscall?: string;
+  issues?: { path: PropertyKey[]; message: string }[];
+}
+
+const TRPC_CODES: Record<ErrorCode, TRPC_ERROR_CODE_KEY> = {
+  BAD_INPUT: "BAD_REQUEST",
+  UNKNOWN_METHOD: "NOT_FOUND",
+  NOT_FOUND: "NOT_FOUND",
+  NOT_YOURS: "FORBIDDEN",
+  NOT_ALLOWED: "FORBIDDEN",
+  WRONG_DOOR: "METHOD_NOT_SUPPORTED",
+  BUSY: "CONFLICT",
+  NOT_READY: "CONFLICT",
+  ENDED: "CONFLICT",
+  ALREADY_CLAIMED: "CONFLICT",
+  ALREADY_EXISTS: "CONFLICT",
+  OVERLAP: "CONFLICT",
+  IN_USE: "CONFLICT",
+  UNSUPPORTED: "UNPROCESSABLE_CONTENT",
+  LIMIT: "TOO_MANY_REQUESTS",
+  UNREAD_CLAIM: "TOO_MANY_REQUESTS",
+  STORE_READ_ONLY: "PRECONDITION_FAILED",
+  DEVICE_LOST: "PRECONDITION_FAILED",
+  EXPORT_FAILED: "PRECONDITION_FAILED",
+  CANCELLED: "CLIENT_CLOSED_REQUEST",
+  INTERNAL: "INTERNAL_SERVER_ERROR",
+};
+
+const t = initTRPC.context<Context>().create({
+  isDev: false, // else stacks go to clients
+  errorFormatter({ shape, error }) {
+    const { cause } = error;
+    const with_ = (message: string, code: number, data: ErrorData) => ({
+      ...shape,
+      message,
+      code,
+      data: { ...shape.data, ...data },
+    });
+    if (cause instanceof AgentError)
+      return with_(cause.message, TRPC_ERROR_CODES_BY_KEY[TRPC_CODES[cause.code]], { code: cause.code });
+    // An output that does not fit is a ZodError too, and a bug of ours.
+    if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) {
+      const issues = cause.issues.map(({ path, message }) => ({ path, message }));
+      return with_(describe(issues), shape.code, { code: "BAD_INPUT", issues });
+    }
+    if (cause && "syscall" in cause) {
+      const { message, code = "INTERNAL", errno, syscall } = cause as NodeJS.ErrnoException;
+      return with_(message, shape.code, {
+        code,
+        ...(errno !== undefined && { errno }),
+        ...(syscall !== undefined && { syscall }),
+      });
+    }
+    return with_("Internal error; the agent's log says more.", shape.code, { code: "INTERNAL" });
+  },
+});
+
+function describe(issues: { path: PropertyKey[]; message: string }[]): string {
+  return `Bad input: ${issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message)).join("; ")}.`;
+}
+
+export const router = t.router;
+export const procedure = t.procedure;
+
+/** The procedure of a path of the contract: its input checked, its output typed by it. */
+export function input<M extends Method>(path: M) {
+  return t.procedure.input(INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>);
+}
+
+export type { Output };
+
+/** @throws AgentError WRONG_DOOR on doors that cannot carry an fd */
+export function fdReplyOf({ fdReply }: Context): FdReply {
+  if (fdReply) return fdReply;
+  throw new AgentError(
+    "WRONG_DOOR",
+    "A file descriptor can only be handed over through the agent's unix socket. Claim from a program on this host.",
+  );
+}
+
+/** @throws AgentError NOT_ALLOWED */
+export function requireOperator({ caller }: Context, what: string): void {
+  if (!caller.isOperator)
+    throw new AgentError(
+      "NOT_ALLOWED",
+      `Only an operator (root or the agent's own uid) may ${what}; you are ${caller.account}.`,
+    );
+}

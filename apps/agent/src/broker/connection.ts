@@ -1,0 +1,130 @@
+import { closeSync, readFileSync } from "node:fs";
+import { isSystemError, type PacketSocket } from "@lendbuf/native/addon";
+import { appRouter } from "../api/router.ts";
+import type { Caller, Core } from "../core.ts";
+import type { Claimant, Live } from "../delegations/live.ts";
+import { onDisconnect } from "../revocation/triggers.ts";
+import { Requests, type Wire } from "./requests.ts";
+
+const MAX_PACKET = 65_536;
+/** A subscription waits for a client that has so much unread here; a client that goes on asking is not read any more. */
+const SLOW_READER_BYTES = 64 * 1024;
+/** How long a claim waits for the client to read the one before. */
+const UNREAD_MS = 1000;
+const LOOK_AGAIN_MS = 2;
+
+/** A client of the socket: one connection of one process. */
+export class Connection implements Claimant, Wire {
+  readonly pid: number;
+  readonly uid: number;
+  readonly holding = new Set<Live>();
+  readonly #socket: PacketSocket;
+  readonly #core: Core;
+  readonly #requests: Requests;
+  readonly #onClose: () => void;
+  #command: string | null | undefined;
+  #closed = false;
+  #drained: (() => void)[] = [];
+  /** An fd in flight is a kernel quota that all clients share, so each connection has one unread at most. */
+  #fdSent = false;
+
+  constructor(core: Core, socket: PacketSocket, caller: Caller, onClose: () => void) {
+    this.#core = core;
+    this.#socket = socket;
+    this.#onClose = onClose;
+    this.pid = socket.peer.pid;
+    this.uid = socket.peer.uid;
+    this.#requests = new Requests(appRouter, { core, caller }, this, this);
+    socket.start({
+      encoding: "utf8",
+      acceptFds: false,
+      onPacket: (text) => this.#requests.take(text),
+      onClose: () => this.#end(),
+      onDrain: () => this.#wakeDrained(),
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** The peer's command, as long as it can be told that the pid is still the peer's. */
+  get command(): string | null {
+    if (this.#command === undefined) this.#command = commandOf(this.#socket, this.pid);
+    return this.#command;
+  }
+
+  send(message: object): Promise<void> | undefined {
+    if (this.#closed) return undefined;
+    try {
+      const queued = this.#socket.send(JSON.stringify(message));
+      if (queued > SLOW_READER_BYTES) return new Promise((resolve) => this.#drained.push(resolve));
+    } catch (cause) {
+      this.#failSend(message, cause);
+    }
+    return undefined;
+  }
+
+  async sendFd(message: object, fd: number): Promise<boolean> {
+    const until = this.#core.clock.now() + UNREAD_MS;
+    while (this.#fdSent && this.#socket.hasUnread()) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      if (this.#closed) return true; // its delegations end with it
+      if (this.#core.clock.now() > until) return false;
+    }
+    try {
+      this.#socket.send(JSON.stringify(message), [fd]);
+      this.#fdSent = true;
+    } catch (cause) {
+      this.#failSend(message, cause);
+    }
+    return true;
+  }
+
+  #failSend(message: object, cause: unknown): void {
+    if (!isSystemError(cause) || cause.code !== "EMSGSIZE") return void this.drop();
+    const { id } = message as { id?: unknown };
+    const error = {
+      code: -32603,
+      message: `The answer does not fit into a packet of ${MAX_PACKET} bytes. Ask for less at a time (limit).`,
+      data: { code: "LIMIT" },
+    };
+    if (id !== undefined) this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, error }));
+  }
+
+  drop(): undefined {
+    this.#socket.close();
+    this.#end();
+    return undefined;
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#requests.close();
+    this.#wakeDrained();
+    onDisconnect(this.#core, this);
+    this.#onClose();
+  }
+
+  #wakeDrained(): void {
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+function commandOf(socket: PacketSocket, pid: number): string | null {
+  try {
+    const pidfd = socket.peerPidfd();
+    try {
+      const command = readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd();
+      // Still the same process after the look: its pid was not reused in between.
+      return readFileSync(`/proc/self/fdinfo/${pidfd}`, "utf8").includes(`\nPid:\t${pid}\n`) ? command : null;
+    } finally {
+      closeSync(pidfd);
+    }
+  } catch {
+    return null;
+  }
+}

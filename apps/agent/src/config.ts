@@ -1,0 +1,148 @@
+import { hostname } from "node:os";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { parseDuration } from "@lendbuf/shared/duration";
+import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+
+export interface Config {
+  /** Of 127.0.0.1; 0: any free one. */
+  port: number;
+  stateDirectory: string;
+  socketPath: string;
+  host: string;
+  connectionsPerUid: number;
+  delegationsPerUid: number;
+  waitingPerUid: number;
+  maxLeaseMs: number;
+  /** How long an offer stands that names no time of its own. */
+  offerMs: number;
+  /** How long before a lease's end its client is told. */
+  noticeMs: number;
+  /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
+  confirmMs: number;
+  /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
+  durability: "NORMAL" | "FULL";
+}
+
+/** The command line or the environment says something that cannot be. */
+export class ConfigError extends Error {}
+
+const OPTIONS = {
+  port: {
+    type: "string",
+    env: "LENDBUF_PORT",
+    value: "PORT",
+    help: "of 127.0.0.1 for HTTP; 0 takes any free one (7117)",
+  },
+  state: { type: "string", env: "LENDBUF_STATE", value: "DIR", help: "folder of the store" },
+  socket: { type: "string", env: "LENDBUF_SOCKET", value: "PATH", help: "unix socket for programs on this host" },
+  "max-lease": { type: "string", env: "LENDBUF_MAX_LEASE", value: "TIME", help: "the longest lease (7d)" },
+  "offer-time": {
+    type: "string",
+    env: "LENDBUF_OFFER_TIME",
+    value: "TIME",
+    help: "how long an unclaimed offer stands (2m)",
+  },
+  notice: {
+    type: "string",
+    env: "LENDBUF_NOTICE",
+    value: "TIME",
+    help: "how long before a lease's end its client is told (1m)",
+  },
+  "max-connections": { type: "string", env: "LENDBUF_MAX_CONNECTIONS", value: "N", help: "connections per uid (256)" },
+  "max-delegations": {
+    type: "string",
+    env: "LENDBUF_MAX_DELEGATIONS",
+    value: "N",
+    help: "live delegations per uid (1024)",
+  },
+  "max-waiting": { type: "string", env: "LENDBUF_MAX_WAITING", value: "N", help: "queue entries per uid (256)" },
+  durability: {
+    type: "string",
+    env: "LENDBUF_DURABILITY",
+    value: "normal|full",
+    help: "full: a grant also survives a power cut",
+  },
+} as const;
+
+export const USAGE = [
+  "lendbuf agent: lends device memory and takes it back.",
+  "",
+  "Options (or the environment variable beside each):",
+  ...Object.entries(OPTIONS).map(
+    ([name, option]) => `  ${`--${name} ${option.value}`.padEnd(26)} ${option.env.padEnd(24)} ${option.help}`,
+  ),
+  `  ${"--help".padEnd(26)} ${"".padEnd(24)} this text`,
+].join("\n");
+
+type Environment = Record<string, string | undefined>;
+
+/** What the command line and the environment ask for, parsed once; "help" where that was asked. */
+export function readConfig(args: string[], environment: Environment, uid: number): Config | "help" {
+  const values = parse(args);
+  if (values.help) return "help";
+  const of = (name: keyof typeof OPTIONS) => {
+    const value = values[name] ?? environment[OPTIONS[name].env];
+    return value === undefined
+      ? undefined
+      : { value, from: values[name] === undefined ? OPTIONS[name].env : `--${name}` };
+  };
+  const socketPath = resolve(of("socket")?.value || defaultSocketPath(environment, uid));
+  if (Buffer.byteLength(socketPath) > 107) {
+    throw new ConfigError(
+      `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
+    );
+  }
+  return {
+    port: number(of("port"), 7117, 0, 65_535),
+    stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
+    socketPath,
+    host: hostname(),
+    connectionsPerUid: number(of("max-connections"), 256, 1, 1_000_000),
+    delegationsPerUid: number(of("max-delegations"), 1024, 1, 1_000_000),
+    waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
+    maxLeaseMs: duration(of("max-lease"), "7d"),
+    offerMs: duration(of("offer-time"), "2m"),
+    noticeMs: duration(of("notice"), "1m"),
+    confirmMs: 5000,
+    durability: durability(of("durability")),
+  };
+}
+
+type Given = { value: string; from: string } | undefined;
+
+function parse(args: string[]) {
+  const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: "string" as const }]));
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { ...options, help: { type: "boolean", short: "h" } },
+      strict: true,
+    });
+    return values as Partial<Record<keyof typeof OPTIONS, string>> & { help?: boolean };
+  } catch (cause) {
+    throw new ConfigError(`${(cause as Error).message.split(". ")[0]}. --help lists the options.`, { cause });
+  }
+}
+
+function number(given: Given, otherwise: number, low: number, high: number): number {
+  if (!given) return otherwise;
+  const value = /^\d+$/.test(given.value) ? Number(given.value) : Number.NaN;
+  if (!(value >= low && value <= high))
+    throw new ConfigError(`${given.from} is "${given.value}"; it takes a number from ${low} to ${high}.`);
+  return value;
+}
+
+function duration(given: Given, otherwise: string): number {
+  const value = parseDuration(given?.value ?? otherwise);
+  if (!value || !Number.isSafeInteger(value))
+    throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
+  return value;
+}
+
+function durability(given: Given): "NORMAL" | "FULL" {
+  const value = (given?.value ?? "normal").toUpperCase();
+  if (value !== "NORMAL" && value !== "FULL")
+    throw new ConfigError(`${given?.from} is "${given?.value}"; it takes normal or full.`);
+  return value;
+}

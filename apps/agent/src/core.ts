@@ -1,0 +1,43 @@
+import type { Buffers } from "./buffers/buffers.ts";
+import type { Deadlines } from "./clock/deadlines.ts";
+import type { Signal } from "./clock/signal.ts";
+import type { Config } from "./config.ts";
+import type { Ledger } from "./delegations/ledger.ts";
+import type { Live } from "./delegations/live.ts";
+import type { Device } from "./devices/device.ts";
+import type { Log } from "./log.ts";
+import type { ExportBook } from "./revocation/export-book.ts";
+import type { Store } from "./store/store.ts";
+
+/** The parts of a running agent, as agent.ts puts them together. */
+export interface Core {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Deadlines;
+  readonly store: Store;
+  readonly devices: ReadonlyMap<string, Device>;
+  readonly buffers: Buffers<Live>;
+  readonly ledger: Ledger;
+  readonly exports: ExportBook;
+  readonly bootId: string;
+  readonly startedAt: number;
+  readonly version: string;
+  /** Open files that this process may have. */
+  readonly fileLimit: number;
+  /** What the doors say of themselves. */
+  readonly doors: { url: string | null; clients: () => number };
+  /** Woken when the audit grows. */
+  readonly audited: Signal;
+  /** Woken when anything changes that a status tells of. */
+  readonly changed: Signal;
+}
+
+/** Who calls, as a door has found out. */
+export interface Caller {
+  /** `uid:1000` */
+  readonly account: string;
+  /** `uid:1000 pid:4242`, for the audit. */
+  readonly actor: string;
+  /** May see and end everybody's. */
+  readonly isOperator: boolean;
+}

@@ -1,0 +1,164 @@
+import { closeSync } from "node:fs";
+import { isFinal, outcomeOf } from "@lendbuf/shared/delegation";
+import { AgentError } from "@lendbuf/shared/errors";
+import { Signal } from "../clock/signal.ts";
+import type { Caller, Core } from "../core.ts";
+import { end, revokeOldExport } from "../revocation/end.ts";
+import type { Warden } from "../wardens/warden.ts";
+import type { Claimant, Live, Record } from "./live.ts";
+import { consider, isFree, request, type Wish } from "./request.ts";
+
+/** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
+export async function claim(
+  core: Core,
+  caller: Caller,
+  claimant: Claimant,
+  id: number,
+): Promise<{ live: Live; fd: number }> {
+  const live = core.ledger.live.get(id);
+  if (!live) throw alreadyEnded(core, id);
+  if (live.record.account !== caller.account)
+    throw new AgentError(
+      "NOT_YOURS",
+      `Delegation ${id} belongs to ${live.record.account}; you are ${caller.account}. Only its account can claim it.`,
+    );
+  const outcome = outcomeOf("claim", live.record.state);
+  if (outcome === "NOT_READY")
+    throw new AgentError(
+      "NOT_READY",
+      `Delegation ${id} still waits in line, at place ${live.target.queue.indexOf(live) + 1}. Follow it until it is offered.`,
+    );
+  if (outcome === "ENDED") throw alreadyEnded(core, id);
+  if (live.record.state === "active") await replaceOldExport(core, live);
+
+  const warden = live.target.device.readyWarden();
+  const exportId = warden.nextExportId();
+  core.ledger.grant(live, {
+    actor: caller.actor,
+    action: "delegation.claimed",
+    patch: activation(core, live.record, claimant, warden, exportId),
+  });
+  return { live, fd: await handOver(core, live, claimant, warden, exportId) };
+}
+
+/** Request and claim in one. Where the buffer is taken and the wish waits, the call lasts until its turn; `stop` withdraws it. */
+export async function borrow(
+  core: Core,
+  caller: Caller,
+  claimant: Claimant,
+  wish: Wish,
+  stop: AbortSignal,
+): Promise<{ live: Live; fd: number }> {
+  const { target, fields } = consider(core, caller, wish);
+  if (isFree(target, fields.share)) {
+    const warden = target.device.readyWarden();
+    const exportId = warden.nextExportId();
+    const active = activation(core, fields, claimant, warden, exportId);
+    const live = core.ledger.create({ ...fields, ...active }, target, {
+      actor: caller.actor,
+      action: "delegation.borrowed",
+    });
+    return { live, fd: await handOver(core, live, claimant, warden, exportId) };
+  }
+  const live = request(core, caller, wish);
+  const changed = (live.changed ??= new Signal());
+  while (live.record.state === "waiting" && !stop.aborted) await changed.next(stop);
+  if (stop.aborted) {
+    end(core, [live], claimant.isClosed ? "disconnected" : "withdrawn", caller.actor);
+    throw new AgentError("CANCELLED", `The wait for "${wish.buffer}" was given up.`);
+  }
+  return claim(core, caller, claimant, live.record.id);
+}
+
+function activation(
+  core: Core,
+  { leaseMs }: Pick<Record, "leaseMs">,
+  claimant: Claimant,
+  warden: Warden,
+  exportId: number,
+) {
+  const now = Date.now();
+  const { pid, uid, command } = claimant;
+  return {
+    state: "active",
+    claimedAt: now,
+    expiresAt: now + leaseMs,
+    offerEndsAt: null,
+    client: { pid, uid, command },
+    export: { warden: warden.instance, id: exportId, bootId: core.bootId, method: warden.method },
+  } as const satisfies Partial<Record>;
+}
+
+/** The grant is on disk: make the export. From here on only `end` takes it back. */
+async function handOver(core: Core, live: Live, claimant: Claimant, warden: Warden, exportId: number): Promise<number> {
+  const { definition } = live.target;
+  live.claimant = claimant;
+  claimant.holding.add(live);
+  live.exported = { warden, id: exportId, fd: -1 };
+  core.exports.add(warden, exportId, live);
+  startLease(core, live);
+  let fd: number;
+  try {
+    fd = await warden.export(exportId, {
+      region: definition.region,
+      ranges: definition.ranges,
+      readOnly: live.record.access === "read-only",
+      scrubZero: definition.scrub === "zero",
+    });
+  } catch (cause) {
+    end(core, [live], "export-failed", "agent");
+    throw new AgentError(
+      "EXPORT_FAILED",
+      `Buffer "${live.target.name}" could not be exported: ${(cause as Error).message}. Nothing was lent.`,
+      { cause },
+    );
+  }
+  if (live.exported?.id !== exportId) closeSync(fd);
+  else live.exported.fd = fd;
+  // It may have been ended while the warden was at work; the warden has that revoke behind the export.
+  if (live.record.state !== "active") throw alreadyEnded(core, live.record.id);
+  return fd;
+}
+
+function startLease(core: Core, live: Live): void {
+  const { leaseMs } = live.record;
+  live.lapsesAt = null;
+  live.leaseEndsAt = core.clock.now() + leaseMs;
+  // A lease shorter than the notice is announced in its last tenth.
+  live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, leaseMs / 10);
+  core.ledger.schedule(live);
+}
+
+/** A kept delegation that nobody holds is claimed anew, once the export that its last client had is proven gone. */
+async function replaceOldExport(core: Core, live: Live): Promise<void> {
+  const { id, keep } = live.record;
+  if (!keep || live.claimant) {
+    throw new AgentError(
+      "ALREADY_CLAIMED",
+      `Delegation ${id} is claimed already${live.claimant ? ` by pid ${live.claimant.pid}` : ""}. Only one that was asked for with keep can be claimed again, once its client has gone.`,
+    );
+  }
+  if (!live.exported) return;
+  const changed = (live.changed ??= new Signal());
+  const until = core.clock.now() + core.config.confirmMs;
+  revokeOldExport(core, live);
+  while (live.exported && live.record.state === "active" && core.clock.now() < until) {
+    const alarm = core.clock.at(until, () => changed.notify());
+    await changed.next();
+    alarm.cancel();
+  }
+  if (live.record.state !== "active") throw alreadyEnded(core, id);
+  if (live.exported)
+    throw new AgentError("NOT_READY", `The export that delegation ${id} had before is not proven gone yet. Try again.`);
+  if (live.claimant)
+    throw new AgentError(
+      "ALREADY_CLAIMED",
+      `Delegation ${id} was claimed by pid ${(live.claimant as Claimant).pid} meanwhile.`,
+    );
+}
+
+function alreadyEnded(core: Core, id: number): AgentError {
+  const { state, reason } = core.ledger.view(id);
+  const how = isFinal(state) ? "has ended" : "is being taken back";
+  return new AgentError("ENDED", `Delegation ${id} ${how} (${state}, ${reason}). Ask for a new one.`);
+}

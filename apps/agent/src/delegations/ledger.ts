@@ -1,0 +1,175 @@
+import type { Delegation } from "@lendbuf/shared/delegation";
+import { isFinal, isOccupying, mayFollow } from "@lendbuf/shared/delegation";
+import { AgentError } from "@lendbuf/shared/errors";
+import type { Buffer } from "../buffers/buffer.ts";
+import type { Deadlines } from "../clock/deadlines.ts";
+import { Signal } from "../clock/signal.ts";
+import type { Draft, Store } from "../store/store.ts";
+import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
+
+export interface Change {
+  actor: string;
+  action: string;
+  /** The fields that change. */
+  patch: Partial<Record>;
+}
+
+/** The live delegations: in memory and, a decision at a time, in the store. Knows no rules but which state may follow which. */
+export class Ledger {
+  readonly live = new Map<number, Live>();
+  /** Something about some delegation changed. */
+  readonly changed: Signal;
+  /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
+  onDeadline: (live: Live) => void = () => {};
+  /** How many live ones each account has. */
+  readonly #counts = new Map<string, { total: number; waiting: number }>();
+  readonly #store: Store;
+  readonly #clock: Deadlines;
+  #nextId = 1;
+
+  constructor(store: Store, clock: Deadlines, changed: Signal) {
+    this.changed = new Signal(changed);
+    this.#store = store;
+    this.#clock = clock;
+    this.learnNextId();
+  }
+
+  /** Ids go on after the highest that the store knows; asked again when a store could be opened at last. */
+  learnNextId(): void {
+    const [row] = this.#store.all<{ last: number | null }>("SELECT max(id) AS last FROM delegations");
+    this.#nextId = Math.max(this.#nextId, (row?.last ?? 0) + 1);
+  }
+
+  countOf(account: string): { total: number; waiting: number } {
+    return this.#counts.get(account) ?? { total: 0, waiting: 0 };
+  }
+
+  /** @throws AgentError STORE_READ_ONLY, and then nothing has happened */
+  create(fields: Omit<Record, "id">, target: Buffer<Live>, change: Omit<Change, "patch">): Live {
+    const record: Record = { ...fields, id: this.#nextId };
+    this.#store.record(draftOf([record], { ...change, patch: withoutNulls(record) }));
+    this.#nextId++;
+    const live = newLive(record, target);
+    this.add(live);
+    this.#tell(live);
+    return live;
+  }
+
+  /** Takes one up that the store knew at start. */
+  add(live: Live): void {
+    this.live.set(live.record.id, live);
+    this.#count(live.record, 1);
+    this.#place(live);
+  }
+
+  /** For grants: durable before it takes effect. @throws AgentError STORE_READ_ONLY, and then nothing has changed */
+  grant(live: Live, change: Change): void {
+    this.#store.record(draftOf([live.record], change));
+    this.#apply(live, change.patch);
+  }
+
+  /**
+   * For what is enforced whether it can be written or not. Many at once are one row; with `project` false that row is all that
+   * is written, and the delegations' own records follow with the next change.
+   */
+  settle(lives: readonly Live[], change: Change, project = true): void {
+    if (lives.length === 0) return;
+    for (const live of lives) {
+      live.unrecorded = true;
+      this.#apply(live, change.patch, false);
+    }
+    const draft = draftOf(
+      lives.map(({ record }) => record),
+      change,
+    );
+    this.#store.recordLater(project ? draft : { ...draft, state: undefined }, () => {
+      for (const live of lives) {
+        live.unrecorded = false;
+        if (isFinal(live.record.state)) this.#drop(live);
+      }
+    });
+    for (const live of lives) live.changed?.notify();
+    this.changed.notify();
+  }
+
+  /** Changes what only the screens see: nothing that a restart needs. */
+  show(live: Live, patch: Partial<Pick<Record, "revocation" | "ending">>): void {
+    this.#apply(live, patch);
+  }
+
+  /** Wakes at the next of the delegation's times. */
+  schedule(live: Live): void {
+    live.deadline?.cancel();
+    const times = [live.lapsesAt, live.noticeAt, live.leaseEndsAt, live.announced?.at ?? null].filter(
+      (time) => time !== null,
+    );
+    live.deadline = times.length > 0 ? this.#clock.at(Math.min(...times), () => this.onDeadline(live)) : null;
+  }
+
+  /** @throws AgentError NOT_FOUND */
+  view(id: number): Delegation {
+    const live = this.live.get(id);
+    if (live) return viewOf(live);
+    const [row] = this.#store.all<{ record: string }>("SELECT record FROM delegations WHERE id = ?", id);
+    if (!row)
+      throw new AgentError("NOT_FOUND", `There is no delegation ${id}. \`lendbuf delegations --all\` lists them.`);
+    return viewOfRecord(recordOf(JSON.parse(row.record)));
+  }
+
+  #apply(live: Live, patch: Partial<Record>, tell = true): void {
+    const { record } = live;
+    const next = patch.state ?? record.state;
+    if (next !== record.state && !mayFollow(record.state, next))
+      throw new Error(`delegation ${record.id} cannot go from ${record.state} to ${next}`);
+    this.#count(record, -1);
+    Object.assign(record, patch);
+    if (!isFinal(record.state)) this.#count(record, 1);
+    this.#place(live);
+    if (tell) this.#tell(live);
+  }
+
+  #place(live: Live): void {
+    const { occupants, queue } = live.target;
+    if (isOccupying(live.record.state)) occupants.add(live);
+    else occupants.delete(live);
+    const index = queue.indexOf(live);
+    if (live.record.state === "waiting") index < 0 && queue.push(live);
+    else if (index >= 0) queue.splice(index, 1);
+  }
+
+  #count({ account, state }: Record, by: 1 | -1): void {
+    const count = this.#counts.get(account) ?? { total: 0, waiting: 0 };
+    count.total += by;
+    if (state === "waiting") count.waiting += by;
+    if (count.total === 0) this.#counts.delete(account);
+    else this.#counts.set(account, count);
+  }
+
+  #drop(live: Live): void {
+    live.deadline?.cancel();
+    this.live.delete(live.record.id);
+  }
+
+  #tell(live: Live): void {
+    live.changed?.notify();
+    this.changed.notify();
+  }
+}
+
+function draftOf(records: readonly Record[], { actor, action, patch }: Change): Draft {
+  const draft: Draft = { at: Date.now(), actor, action, detail: patch };
+  if (patch.state) draft.state = patch.state;
+  const [first] = records;
+  if (records.length > 1) return { ...draft, delegations: records.map(({ id }) => id) };
+  return {
+    ...draft,
+    delegation: first!.id,
+    buffer: first!.buffer,
+    account: first!.account,
+    state: patch.state ?? first!.state,
+  };
+}
+
+function withoutNulls(record: Record): Partial<Record> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)) as Partial<Record>;
+}

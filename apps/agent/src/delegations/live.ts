@@ -1,0 +1,127 @@
+import type {
+  Access,
+  Delegation,
+  EndReason,
+  Method,
+  Proof,
+  Revocation,
+  Share,
+  State,
+} from "@lendbuf/shared/delegation";
+import type { Buffer } from "../buffers/buffer.ts";
+import type { Deadline } from "../clock/deadlines.ts";
+import type { Signal } from "../clock/signal.ts";
+import type { Warden } from "../wardens/warden.ts";
+
+/** The process that claims: a connection to the socket. */
+export interface Claimant {
+  readonly pid: number;
+  readonly uid: number;
+  readonly command: string | null;
+  readonly isClosed: boolean;
+  /** What it has claimed and not lost yet. */
+  readonly holding: Set<Live>;
+}
+
+/** What the store keeps of a delegation; its JSON is the record, null fields left out. */
+export interface Record {
+  readonly id: number;
+  readonly buffer: string;
+  readonly device: string;
+  readonly account: string;
+  readonly requestedBy: string;
+  readonly access: Access;
+  readonly share: Share;
+  readonly keep: boolean;
+  readonly purpose: string | null;
+  readonly size: number;
+  leaseMs: number;
+  readonly offerMs: number;
+  readonly requestedAt: number;
+  state: State;
+  reason: EndReason | null;
+  offeredAt: number | null;
+  claimedAt: number | null;
+  endedAt: number | null;
+  offerEndsAt: number | null;
+  expiresAt: number | null;
+  client: Delegation["client"];
+  ending: Delegation["ending"];
+  revocation: Revocation | null;
+  proof: Proof | null;
+  /** Which warden made its export, and under which number; with the boot id, what a restart needs to prove the end. */
+  export: { warden: string; id: number; bootId: string; method: Method | null } | null;
+}
+
+/** A delegation that has not ended, or not been recorded as ended, as the agent holds it in memory. */
+export interface Live {
+  readonly record: Record;
+  readonly target: Buffer<Live>;
+  /** The connection that claimed it; null before that, and while a kept one waits for its account. */
+  claimant: Claimant | null;
+  /** The warden of the export, and the agent's copy of its fd, which is closed when the end is proven. -1 until it is made. */
+  exported: { warden: Warden; id: number; fd: number } | null;
+  /** Boot-clock milliseconds. */
+  lapsesAt: number | null;
+  /** When the client is told that its lease runs out. */
+  noticeAt: number | null;
+  leaseEndsAt: number | null;
+  /** An end that somebody announced. */
+  announced: { at: number; reason: EndReason; actor: string } | null;
+  deadline: Deadline | null;
+  unrecorded: boolean;
+  /** Made for those who follow this one. */
+  changed: Signal | null;
+  /** Who asked for its end; the proof is recorded in their name. */
+  endedBy: string;
+}
+
+export function newLive(record: Record, target: Buffer<Live>): Live {
+  return {
+    record,
+    target,
+    claimant: null,
+    exported: null,
+    lapsesAt: null,
+    noticeAt: null,
+    leaseEndsAt: null,
+    announced: null,
+    deadline: null,
+    unrecorded: false,
+    changed: null,
+    endedBy: "agent",
+  };
+}
+
+/** The whole record behind a stored JSON, which leaves out what is null. */
+export function recordOf(stored: Partial<Record>): Record {
+  return { ...BLANK, ...stored } as Record;
+}
+
+const BLANK = {
+  keep: false,
+  purpose: null,
+  reason: null,
+  offeredAt: null,
+  claimedAt: null,
+  endedAt: null,
+  offerEndsAt: null,
+  expiresAt: null,
+  client: null,
+  ending: null,
+  revocation: null,
+  proof: null,
+  export: null,
+} satisfies Partial<Record>;
+
+/** How every door shows it. */
+export function viewOf(live: Live): Delegation {
+  const place = live.record.state === "waiting" ? live.target.queue.indexOf(live) + 1 : 0;
+  return { ...viewOfRecord(live.record), position: place || null, unrecorded: live.unrecorded };
+}
+
+/** How every door shows one that has ended. */
+export function viewOfRecord(record: Record): Delegation {
+  const { export: _, offerMs: __, ...shown } = record;
+  return { ...shown, position: null, suspended: false, unrecorded: false };
+}

@@ -1,0 +1,141 @@
+import type { Access, Share } from "@lendbuf/shared/delegation";
+import { formatDuration } from "@lendbuf/shared/duration";
+import { AgentError } from "@lendbuf/shared/errors";
+import type { Buffer } from "../buffers/buffer.ts";
+import type { Caller, Core } from "../core.ts";
+import type { Live, Record } from "./live.ts";
+import { offerFields, startOffer } from "./queue.ts";
+
+export interface Wish {
+  buffer: string;
+  access: Access;
+  share?: Share | undefined;
+  leaseMs: number;
+  keep: boolean;
+  wait: boolean;
+  purpose: string | null;
+  /** For whom, where an operator asks; else the caller. */
+  account?: string | undefined;
+  offerMs?: number | undefined;
+}
+
+/** Reserves a buffer, or takes a place in its queue. @throws AgentError: see the checks */
+export function request(core: Core, caller: Caller, wish: Wish): Live {
+  const { target, fields } = consider(core, caller, wish);
+  const free = isFree(target, fields.share);
+  const state = free ? offerFields(fields.offerMs) : ({ state: "waiting" } as const);
+  const live = core.ledger.create({ ...fields, ...state }, target, {
+    actor: caller.actor,
+    action: "delegation.requested",
+  });
+  if (free) startOffer(core, live);
+  return live;
+}
+
+/** Everything that a wish must meet before anything is written; the record that it would make. */
+export function consider(core: Core, caller: Caller, wish: Wish): { target: Buffer<Live>; fields: Omit<Record, "id"> } {
+  const target = core.buffers.get(wish.buffer);
+  const account = accountOf(caller, wish);
+  const share = checkAccess(target, wish);
+  checkLease(core, wish.leaseMs);
+  const free = isFree(target, share);
+  checkLimits(core, account, !free);
+  if (!free && !wish.wait) {
+    target.device.readyWarden();
+    throw busy(target);
+  }
+  return {
+    target,
+    fields: {
+      buffer: target.name,
+      device: target.device.name,
+      account,
+      requestedBy: caller.account,
+      access: wish.access,
+      share,
+      keep: wish.keep,
+      purpose: wish.purpose,
+      size: target.size,
+      leaseMs: wish.leaseMs,
+      offerMs: wish.offerMs ?? core.config.offerMs,
+      requestedAt: Date.now(),
+      state: "waiting",
+      reason: null,
+      offeredAt: null,
+      claimedAt: null,
+      endedAt: null,
+      offerEndsAt: null,
+      expiresAt: null,
+      client: null,
+      ending: null,
+      revocation: null,
+      proof: null,
+      export: null,
+    },
+  };
+}
+
+/** Nobody is before you, and those who have it leave room for you. */
+export function isFree(target: Buffer<Live>, share: Share): boolean {
+  return target.queue.length === 0 && target.device.isReady && target.admits(share);
+}
+
+/** @throws AgentError LIMIT */
+export function checkLease(core: Core, leaseMs: number): void {
+  const { maxLeaseMs } = core.config;
+  if (leaseMs <= maxLeaseMs) return;
+  throw new AgentError(
+    "LIMIT",
+    `A lease of ${formatDuration(leaseMs)} is longer than ${formatDuration(maxLeaseMs)}, the longest here. Ask for less and extend it later, or have the agent started with a greater --max-lease.`,
+  );
+}
+
+function accountOf(caller: Caller, { account }: Wish): string {
+  if (account === undefined || account === caller.account) return caller.account;
+  if (caller.isOperator) return account;
+  throw new AgentError(
+    "NOT_ALLOWED",
+    `Only an operator may delegate to ${account}; you are ${caller.account}. Leave the account out to ask for yourself.`,
+  );
+}
+
+function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
+  const { name, definition, device } = target;
+  if (access === "read-only") return share ?? "shared";
+  if (definition.share === "shared") {
+    throw new AgentError("UNSUPPORTED", `Buffer "${name}" is only ever read. Ask for read-only access.`);
+  }
+  // Each delegation of the memfd exporter has memory of its own, so two writers would not see each other.
+  if (share === "shared") {
+    throw new AgentError(
+      "UNSUPPORTED",
+      `The exporter of ${device.name} allows one writer at a time. Ask for exclusive access, or share read-only.`,
+    );
+  }
+  return "exclusive";
+}
+
+function checkLimits(core: Core, account: string, waits: boolean): void {
+  const { delegationsPerUid, waitingPerUid } = core.config;
+  const { total, waiting } = core.ledger.countOf(account);
+  if (total >= delegationsPerUid)
+    throw new AgentError(
+      "LIMIT",
+      `${account} has ${total} live delegations, the most that one uid may have. Release some.`,
+    );
+  if (waits && waiting >= waitingPerUid)
+    throw new AgentError(
+      "LIMIT",
+      `${account} waits in ${waiting} places already, the most that one uid may. Withdraw some.`,
+    );
+}
+
+function busy(target: Buffer<Live>): AgentError {
+  const [first] = target.occupants;
+  const until = first?.record.expiresAt ? ` until ${new Date(first.record.expiresAt).toISOString()} at the latest` : "";
+  const line = target.queue.length > 0 ? `, and ${target.queue.length} wait in line` : "";
+  return new AgentError(
+    "BUSY",
+    `Buffer "${target.name}" is ${first?.record.state === "offered" ? "offered to somebody" : "lent"}${until}${line}. Wait in line (wait: true), or ask later.`,
+  );
+}

@@ -1,0 +1,134 @@
+import type { Proof } from "@lendbuf/shared/delegation";
+import type { Capability, Device as DeviceView, Region } from "@lendbuf/shared/device";
+import { AgentError } from "@lendbuf/shared/errors";
+import type { Deadline, Deadlines } from "../clock/deadlines.ts";
+import type { Log } from "../log.ts";
+import { cutByTruncation } from "../wardens/truncate.ts";
+import { type RevokeResult, Warden } from "../wardens/warden.ts";
+
+export interface DeviceOptions {
+  name: string;
+  description: string;
+  stateDirectory: string;
+  clock: Deadlines;
+  log: Log;
+}
+
+export interface DeviceHandlers {
+  onChange(): void;
+  onRevoked(warden: Warden, results: RevokeResult[]): void;
+  /** The warden died: what it exported must be cut by other means. */
+  onLost(warden: Warden): void;
+}
+
+const FIRST_RESTART_MS = 100;
+const LAST_RESTART_MS = 5000;
+
+/** One device and the warden that holds it now. A warden that dies is followed by another. */
+export class Device {
+  readonly name: string;
+  readonly #options: DeviceOptions;
+  readonly #handlers: DeviceHandlers;
+  #warden: Warden | undefined;
+  #state: DeviceView["state"] = "starting";
+  #problem: string | null = null;
+  #regions: Region[] = [];
+  #capability: Capability | null = null;
+  #restart: Deadline | undefined;
+  #restartMs = FIRST_RESTART_MS;
+  #firstWord: (() => void) | undefined;
+
+  constructor(options: DeviceOptions, handlers: DeviceHandlers) {
+    this.name = options.name;
+    this.#options = options;
+    this.#handlers = handlers;
+  }
+
+  get regions(): readonly Region[] {
+    return this.#regions;
+  }
+
+  get isReady(): boolean {
+    return this.#state === "ready";
+  }
+
+  /** Starts the warden; resolves when it is ready or has failed for the first time. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#firstWord = resolve;
+      this.#startWarden();
+    });
+  }
+
+  /** @throws AgentError DEVICE_LOST */
+  readyWarden(): Warden {
+    if (this.#state === "ready" && this.#warden) return this.#warden;
+    throw new AgentError(
+      "DEVICE_LOST",
+      `Device ${this.name} is ${this.#state}: ${this.#problem ?? "its warden is starting"}. Try again when \`lendbuf devices\` shows it ready.`,
+    );
+  }
+
+  /** Cuts an export whose warden has died, through the agent's copy of its fd. */
+  cut(fd: number): Promise<Proof> {
+    return cutByTruncation(fd);
+  }
+
+  view(): DeviceView {
+    const { name, description } = this.#options;
+    return {
+      name,
+      kind: "simulated",
+      description,
+      state: this.#state,
+      problem: this.#problem,
+      regions: this.#regions,
+      capability: this.#capability,
+      warden: this.#warden
+        ? { pid: this.#warden.pid, instance: this.#warden.instance, startedAt: this.#warden.startedAt }
+        : null,
+    };
+  }
+
+  /** Ends the warden, which revokes all that it exported first. */
+  async close(): Promise<void> {
+    this.#restart?.cancel();
+    await this.#warden?.close();
+    this.#warden = undefined;
+  }
+
+  #startWarden(): void {
+    this.#restart = undefined;
+    const { name, stateDirectory } = this.#options;
+    const warden: Warden = new Warden(
+      name,
+      { stateDirectory },
+      {
+        onReady: (regions, capability) => {
+          this.#regions = regions;
+          this.#capability = capability;
+          this.#restartMs = FIRST_RESTART_MS;
+          this.#become(capability.works ? "ready" : "lost", capability.works ? null : capability.detail);
+        },
+        onRevoked: (results) => this.#handlers.onRevoked(warden, results),
+        onGone: (why) => {
+          this.#options.log.error({ device: name, warden: warden.pid, why }, "warden gone");
+          this.#warden = undefined;
+          this.#become("lost", `the warden is gone: ${why}`);
+          this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());
+          this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
+          this.#handlers.onLost(warden);
+        },
+      },
+    );
+    this.#warden = warden;
+  }
+
+  #become(state: DeviceView["state"], problem: string | null): void {
+    this.#state = state;
+    this.#problem = problem;
+    this.#firstWord?.();
+    this.#firstWord = undefined;
+    this.#handlers.onChange();
+  }
+}

@@ -1,0 +1,64 @@
+import { isSystemError } from "@lendbuf/native/addon";
+import { type Agent, startAgent } from "./agent.ts";
+import { type Config, ConfigError, readConfig, USAGE } from "./config.ts";
+import { AlreadyRunning } from "./lock.ts";
+
+declare const VERSION: string;
+const version = typeof VERSION === "string" ? VERSION : "0.0.0";
+
+function configOrExit(): Config {
+  try {
+    const config = readConfig(process.argv.slice(2), process.env, process.getuid!());
+    if (config !== "help") return config;
+    console.log(USAGE);
+    process.exit(0);
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    console.error(cause.message);
+    process.exit(2);
+  }
+}
+
+/** In words where it is something that a person can mend. */
+function explain(cause: unknown, config: Config): string | undefined {
+  if (cause instanceof AlreadyRunning) return cause.message;
+  if (!isSystemError(cause)) return undefined;
+  if (cause.code === "EADDRINUSE" && cause.syscall === "listen")
+    return `Port ${config.port} of 127.0.0.1 is taken. Choose another with --port; 0 takes any free one.`;
+  if (cause.code === "EADDRINUSE")
+    return `Somebody listens at ${config.socketPath} already. Use that agent, end it first, or choose another --socket.`;
+  return `The agent cannot start: ${cause.message}. --state and --socket choose other places.`;
+}
+
+async function start(config: Config): Promise<Agent> {
+  try {
+    return await startAgent(config, version);
+  } catch (cause) {
+    const words = explain(cause, config);
+    if (words === undefined) throw cause;
+    console.error(words);
+    process.exit(1);
+  }
+}
+
+const config = configOrExit();
+const agent = await start(config);
+let ending = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (ending) return;
+    ending = true;
+    void agent.close().then(() => process.exit(0));
+  });
+}
+const { core } = agent;
+console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
+for (const device of core.devices.values()) {
+  const { name, state, problem, capability } = device.view();
+  console.log(`Device ${name}: ${state}${problem ? `, ${problem}` : `, revokes by ${capability?.method}`}`);
+}
+if (core.store.problem) console.log(`Nothing can be lent yet: ${core.store.problem}`);
+if (core.store.keptAside)
+  console.log(`The database was corrupt. It was kept as ${core.store.keptAside}; the books begin anew.`);
+console.log(`Health: ${core.doors.url}/healthz`);
+console.log(`Ready: socket ${config.socketPath}`);

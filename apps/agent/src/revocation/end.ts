@@ -1,0 +1,211 @@
+import { closeSync } from "node:fs";
+import { type EndReason, isFinal, type Proof, type Revocation } from "@lendbuf/shared/delegation";
+import { Signal } from "../clock/signal.ts";
+import type { Core } from "../core.ts";
+import type { Live } from "../delegations/live.ts";
+import { advance } from "../delegations/queue.ts";
+import type { RevokeResult, Warden } from "../wardens/warden.ts";
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5000;
+/** A revoke that takes longer is shown with what it waits for. */
+const SLOW_MS = 1000;
+/** Beyond so many at once only the ends are written on each, not the decision, which the audit has once. */
+const MANY = 100;
+
+/**
+ * Ends delegations, whoever asked and whatever state they are in: the only way by which one ends. The kernel is asked before
+ * anything is written or told, and nothing here waits for the store. Returns when the end was decided; `ended` waits for the proof.
+ */
+export function end(core: Core, lives: readonly Live[], reason: EndReason, actor: string): void {
+  const unexported = lives.filter(({ record }) => record.state === "waiting" || record.state === "offered");
+  const active = lives.filter(({ record }) => record.state === "active");
+  if (active.length > 0) revoke(core, active, reason, actor);
+  const patch = { state: "cancelled", reason, endedAt: Date.now(), offerEndsAt: null, revocation: null } as const;
+  core.ledger.settle(unexported, { actor, action: "delegation.cancelled", patch });
+  advanceTargets(core, unexported);
+}
+
+/** Waits until all have ended, or so long; whoever has not is `revoking` still. */
+export async function ended(core: Core, lives: readonly Live[], withinMs: number): Promise<void> {
+  const until = core.clock.now() + withinMs;
+  for (const live of lives) {
+    while (!isFinal(live.record.state) && core.clock.now() < until) {
+      const changed = (live.changed ??= new Signal());
+      const alarm = core.clock.at(until, () => changed.notify());
+      await changed.next();
+      alarm.cancel();
+    }
+  }
+}
+
+function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: string): void {
+  for (const live of lives) live.endedBy = actor;
+  ask(core, lives);
+  const revocation: Revocation = {
+    attempts: 1,
+    method: lives[0]!.record.export?.method ?? null,
+    lastErrno: null,
+    waitingFor: null,
+    unproven: false,
+    since: Date.now(),
+  };
+  const patch = { state: "revoking", reason, ending: null, revocation } as const;
+  const project = lives.length <= MANY;
+  core.ledger.settle(lives, { actor, action: "delegation.ending", patch }, project);
+  for (const live of lives) watch(core, live);
+}
+
+/** Has the exports cut: by their warden, or where that has died by the agent's own copy of the fd. */
+function ask(core: Core, lives: readonly Live[]): void {
+  const byWarden = new Map<Warden, Live[]>();
+  const orphans: Live[] = [];
+  for (const live of lives) {
+    const warden = live.exported?.warden;
+    if (!warden || warden.isGone) orphans.push(live);
+    else if (byWarden.has(warden)) byWarden.get(warden)!.push(live);
+    else byWarden.set(warden, [live]);
+  }
+  for (const [warden, its] of byWarden) warden.revoke(its.map((live) => live.exported!.id));
+  if (orphans.length > 0) void cutOrphans(core, orphans);
+}
+
+async function cutOrphans(core: Core, lives: readonly Live[]): Promise<void> {
+  const findings = await Promise.all(
+    lives.map(async (live): Promise<Finding> => {
+      // An fd that never reached us was never handed on, and went with its warden.
+      if (!live.exported || live.exported.fd < 0) return { live, proof: NEVER_EXPORTED, errno: null };
+      try {
+        return { live, proof: await live.target.device.cut(live.exported.fd), errno: null };
+      } catch (cause) {
+        core.log.error(
+          { delegation: live.record.id, cause },
+          "the agent could not cut an export whose warden has died",
+        );
+        return { live, proof: null, errno: (cause as NodeJS.ErrnoException).code ?? "unknown" };
+      }
+    }),
+  );
+  conclude(core, findings);
+}
+
+const NEVER_EXPORTED: Proof = {
+  method: "never-exported",
+  scope: "buffer",
+  by: "agent",
+  answer: "0",
+  probe: "the fd was never handed over",
+  durationUs: null,
+};
+
+/** What a warden answered. */
+export function takeResults(core: Core, warden: Warden, results: readonly RevokeResult[]): void {
+  const findings: Finding[] = [];
+  for (const { exportId, proof, errno } of results) {
+    const live = core.exports.find(warden, exportId);
+    if (live) findings.push({ live, proof, errno });
+  }
+  conclude(core, findings);
+}
+
+/** The warden died: everything that it exported is cut here and ends. */
+export function takeLoss(core: Core, warden: Warden): void {
+  const lives = core.exports.of(warden);
+  end(core, lives, "device-lost", "agent");
+  ask(
+    core,
+    lives.filter((live) => live.record.state === "revoking" && live.record.reason !== "device-lost"),
+  );
+}
+
+interface Finding {
+  live: Live;
+  proof: Proof | null;
+  errno: string | null;
+}
+
+function conclude(core: Core, findings: readonly Finding[]): void {
+  const groups = new Map<string, { lives: Live[]; proof: Proof }>();
+  for (const { live, proof, errno } of findings) {
+    if (!proof) {
+      tryAgain(core, live, errno);
+      continue;
+    }
+    drop(core, live);
+    if (live.record.state !== "revoking") {
+      live.changed?.notify(); // a kept delegation's old export: its claim goes on
+      continue;
+    }
+    const key =
+      findings.length === 1 ? "" : JSON.stringify([{ ...proof, durationUs: 0 }, live.record.reason, live.endedBy]);
+    const group = groups.get(key);
+    if (!group) groups.set(key, { lives: [live], proof });
+    else {
+      group.lives.push(live);
+      // One row for all of them: the longest speaks for each.
+      group.proof = { ...proof, durationUs: Math.max(proof.durationUs ?? 0, group.proof.durationUs ?? 0) };
+    }
+  }
+  for (const { lives, proof } of groups.values()) confirm(core, lives, proof);
+}
+
+/** The kernel has confirmed: the delegations are over. */
+export function confirm(core: Core, lives: readonly Live[], proof: Proof): void {
+  const { endedBy: actor, record } = lives[0]!;
+  const patch = {
+    state: "revoked",
+    reason: record.reason,
+    endedAt: Date.now(),
+    client: null,
+    ending: null,
+    revocation: null,
+    proof,
+  } as const;
+  for (const live of lives) live.claimant?.holding.delete(live);
+  core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
+  advanceTargets(core, lives);
+}
+
+/** Forgets the export, whose end is proven, and closes our copy of its fd. */
+function drop(core: Core, live: Live): void {
+  if (!live.exported) return;
+  const { warden, id, fd } = live.exported;
+  core.exports.delete(warden, id);
+  live.exported = null;
+  if (fd >= 0) closeSync(fd);
+}
+
+function tryAgain(core: Core, live: Live, errno: string | null): void {
+  const before = live.record.revocation;
+  const attempts = before?.attempts ?? 1;
+  if (before) {
+    const waitingFor = `the kernel answered ${errno}; attempt ${attempts + 1} follows`;
+    core.ledger.show(live, { revocation: { ...before, attempts: attempts + 1, lastErrno: errno, waitingFor } });
+  }
+  const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10));
+  core.clock.after(delay, () => {
+    if (live.exported) ask(core, [live]);
+  });
+}
+
+/** Says so where the kernel takes its time. */
+function watch(core: Core, live: Live): void {
+  live.deadline?.cancel();
+  if (isFinal(live.record.state)) return;
+  live.deadline = core.clock.after(SLOW_MS, () => {
+    const { state, revocation } = live.record;
+    if (state !== "revoking" || !revocation || revocation.waitingFor) return;
+    const waitingFor = `the kernel has not answered yet (${revocation.method ?? "no method"})`;
+    core.ledger.show(live, { revocation: { ...revocation, waitingFor } });
+  });
+}
+
+function advanceTargets(core: Core, lives: readonly Live[]): void {
+  if (lives.length === 1) return advance(core, lives[0]!.target);
+  for (const target of new Set(lives.map((live) => live.target))) advance(core, target);
+}
+
+/** Asks once more for the end of a kept delegation's old export, so that it can be claimed anew. */
+export function revokeOldExport(core: Core, live: Live): void {
+  ask(core, [live]);
+}

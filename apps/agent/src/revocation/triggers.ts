@@ -1,0 +1,48 @@
+import type { Core } from "../core.ts";
+import type { Claimant, Live } from "../delegations/live.ts";
+import { end } from "./end.ts";
+
+/** One of the delegation's times has come. */
+export function onDeadline(core: Core, live: Live): void {
+  const now = core.clock.now();
+  const due = (at: number | null | undefined): boolean => at != null && at <= now;
+  const { state, expiresAt } = live.record;
+  if (state === "offered" && due(live.lapsesAt)) return end(core, [live], "lapsed", "agent");
+  if (state !== "active") return;
+  if (due(live.announced?.at)) return end(core, [live], live.announced!.reason, live.announced!.actor);
+  if (due(live.leaseEndsAt)) return end(core, [live], "expired", "agent");
+  if (due(live.noticeAt)) {
+    live.noticeAt = null;
+    if (!live.announced && expiresAt !== null) core.ledger.show(live, { ending: { reason: "expired", at: expiresAt } });
+  }
+  core.ledger.schedule(live);
+}
+
+/** A client has gone: what it claimed ends with it, unless it was to be kept. */
+export function onDisconnect(core: Core, claimant: Claimant): void {
+  const held = [...claimant.holding].filter(({ record }) => record.state === "active");
+  claimant.holding.clear();
+  const kept = held.filter(({ record }) => record.keep);
+  for (const live of kept) live.claimant = null;
+  core.ledger.settle(kept, { actor: "agent", action: "delegation.left", patch: { client: null } });
+  end(
+    core,
+    held.filter(({ record }) => !record.keep),
+    "disconnected",
+    "agent",
+  );
+}
+
+/** Tells the client now and takes the memory when the time is up. An earlier end stays as it is. */
+export function announce(core: Core, live: Live, noticeMs: number, actor: string): void {
+  const at = core.clock.now() + noticeMs;
+  if (live.leaseEndsAt !== null && live.leaseEndsAt <= at) return;
+  if (live.announced && live.announced.at <= at) return;
+  live.announced = { at, reason: "operator", actor };
+  core.ledger.settle([live], {
+    actor,
+    action: "delegation.announced",
+    patch: { ending: { reason: "operator", at: Date.now() + noticeMs } },
+  });
+  core.ledger.schedule(live);
+}

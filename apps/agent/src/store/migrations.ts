@@ -1,0 +1,53 @@
+/**
+ * Each step brings the schema one version further (PRAGMA user_version); none is ever changed after a release.
+ *
+ * The audit is the store: each row carries what it changed, and triggers project it onto the tables that are read. So state and
+ * audit row are one statement, hence one transaction, and the audit replays to the same state.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    delegation INTEGER,           -- the one that it is about
+    delegations TEXT,             -- or many, a JSON array of ids
+    buffer TEXT,
+    account TEXT,
+    state TEXT,                   -- the delegation's state afterwards
+    detail TEXT NOT NULL,         -- what changed: a merge patch (RFC 7396) of the record
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_delegation ON audit(delegation) WHERE delegation IS NOT NULL;
+
+  CREATE TABLE delegations (
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,
+    buffer TEXT NOT NULL,
+    account TEXT NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX delegations_live ON delegations(id) WHERE state IN ('waiting', 'offered', 'active', 'revoking');
+
+  CREATE TABLE buffers (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TRIGGER audit_is_append_only_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+  CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+
+  CREATE TRIGGER audit_one AFTER INSERT ON audit WHEN NEW.delegation IS NOT NULL BEGIN
+    INSERT INTO delegations VALUES (NEW.delegation, NEW.state, NEW.buffer, NEW.account, NEW.detail)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = json_patch(record, excluded.record);
+  END;
+  CREATE TRIGGER audit_many AFTER INSERT ON audit WHEN NEW.delegations IS NOT NULL AND NEW.state IS NOT NULL BEGIN
+    UPDATE delegations SET state = NEW.state, record = json_patch(record, NEW.detail)
+    WHERE id IN (SELECT value FROM json_each(NEW.delegations));
+  END;
+  CREATE TRIGGER audit_buffer_defined AFTER INSERT ON audit WHEN NEW.action = 'buffer.defined' BEGIN
+    INSERT INTO buffers VALUES (NEW.buffer, NEW.detail);
+  END;
+  CREATE TRIGGER audit_buffer_removed AFTER INSERT ON audit WHEN NEW.action = 'buffer.removed' BEGIN
+    DELETE FROM buffers WHERE name = NEW.buffer;
+  END;
+  `,
+];
