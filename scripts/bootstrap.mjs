@@ -19,10 +19,8 @@ export class BootstrapFailed extends Error {}
 export async function bootstrap() {
   requireNode();
   requireTools();
-  await alone(async () => {
-    await install();
-    await build();
-  });
+  await install();
+  await build();
 }
 
 /** Does what it is given; where that fails for a reason that a person can mend, says it and exits. */
@@ -41,23 +39,24 @@ export function say(line) {
   process.stderr.write(`${line}\n`);
 }
 
-export async function install() {
-  if (isInstalled()) return;
-  say("Installing dependencies (once)…");
-  // --include=dev: also where NODE_ENV is "production", for the build's tools are among them.
-  const command = ["npm", "ci", "--include=dev", "--prefer-offline", "--loglevel=error"];
-  await must("npm ci", command, INSTALL_TIMEOUT_MS);
-  writeFileSync(join(ROOT, STAMP), PLATFORM);
+export function install() {
+  return alone(async () => {
+    if (!isInstalled()) {
+      say("Installing dependencies (once)…");
+      // --include=dev: also where NODE_ENV is "production", for the build's tools are among them.
+      const command = ["npm", "ci", "--include=dev", "--prefer-offline", "--loglevel=error"];
+      await must("npm ci", command, INSTALL_TIMEOUT_MS);
+    }
+    writeFileSync(join(ROOT, STAMP), PLATFORM);
+  });
 }
 
-export async function build() {
-  const command = [join(ROOT, "node_modules/.bin/turbo"), "run", "build", "--output-logs=errors-only"];
-  const late = setTimeout(() => say("Building…"), 400);
-  try {
-    await must("build", command, BUILD_TIMEOUT_MS);
-  } finally {
-    clearTimeout(late);
-  }
+export function build() {
+  return alone(async () => {
+    const command = [join(ROOT, "node_modules/.bin/turbo"), "run", "build", "--output-logs=errors-only"];
+    const late = setTimeout(() => say("Building…"), 400);
+    await must("build", command, BUILD_TIMEOUT_MS).finally(() => clearTimeout(late));
+  });
 }
 
 /** Whether node_modules is what package-lock.json asks for, and was made for this platform. */
@@ -68,7 +67,10 @@ export function isInstalled(root = ROOT, platform = PLATFORM) {
   const wanted = lockedPackages(join(root, "package-lock.json"));
   return Object.entries(wanted).every(
     // npm records what it installed; packages for other platforms are left out.
-    ([path, entry]) => path === "" || isDeepStrictEqual(installed[path], entry) || (entry.optional && !installed[path]),
+    ([path, entry]) =>
+      path === "" ||
+      isDeepStrictEqual(installed[path], entry) ||
+      ((entry.optional || entry.devOptional) && !installed[path]),
   );
 }
 

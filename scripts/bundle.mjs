@@ -1,9 +1,6 @@
 // How a TypeScript entry becomes one file that Node runs: for the apps' builds and for run-ts.
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 // CommonJS dependencies call `require` for Node's own modules, which an ES module does not have.
 const BANNER = `import { createRequire as bundleRequire } from "node:module";\nconst require = bundleRequire(import.meta.url);`;
@@ -18,7 +15,6 @@ export function bundle({ entry, outfile, ...options }) {
     target: "node20.19",
     external: ["libsql", "*.node"], // libsql finds its native part from where it lies
     banner: { js: BANNER },
-    define: { LENDBUF_VERSION: JSON.stringify(version) },
     sourcemap: "linked",
     logLevel: "warning",
     ...options,
