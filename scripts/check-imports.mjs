@@ -7,14 +7,18 @@ import { fileURLToPath } from "node:url";
 const AGENT_BASE = ["agent clock", "agent base", "shared"];
 const AGENT_CORE = ["agent buffers", "agent devices", "agent store", "agent wardens", ...AGENT_BASE];
 const AGENT_DOMAIN = ["agent parts", "agent delegations", "agent revocation", ...AGENT_CORE];
-const AGENT_ALL = ["agent root", "agent api", "agent broker", ...AGENT_DOMAIN];
+const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent broker", ...AGENT_DOMAIN];
 
 /**
  * A file belongs to the first area that matches its path. It may import its own area, the areas that `may` names, and what its workspace's
  * package.json declares; where `packages` stands, of those only these ("node": Node's own modules).
  */
 const AREAS = [
-  { area: "builds", files: /^(apps|packages)\/[^/]+\/(build\.mjs|scripts\/.*|bin\/.*)$/, may: ["root scripts"] },
+  {
+    area: "builds",
+    files: /^(apps|packages|examples)\/[^/]+\/(build\.mjs|scripts\/.*|bin\/.*)$/,
+    may: ["root scripts"],
+  },
   { area: "tests of shared", files: /^packages\/shared\/.*\.test\.ts$/, may: ["shared"] },
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
   { area: "native", files: /^packages\/native\//, may: [] },
@@ -35,6 +39,7 @@ const AREAS = [
   { area: "agent store", files: /^apps\/agent\/src\/store\//, may: AGENT_CORE },
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },
+  { area: "agent lock", files: /^apps\/agent\/src\/lock\.ts$/, may: [...AGENT_BASE, "native"] },
   { area: "agent base", files: /^apps\/agent\/src\/(config|log)\.ts$/, may: ["shared"] },
 ];
 
