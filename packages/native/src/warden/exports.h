@@ -30,6 +30,7 @@ class Exports {
   void Revoke(uint32_t serial, uint64_t id, std::vector<Answer>& answers);
   // Readable while there is something to Collect.
   int fd() const { return revocations_.fd(); }
+  size_t under_way() { return revocations_.under_way(); }
   // The answers to all revokes that are done. `ended` receives what may be dropped once they are sent.
   std::vector<Answer> Collect(std::vector<std::shared_ptr<Export>>& ended);
   // Revokes everything, without keeping contents. Returns when each has been tried, however long that takes.

@@ -14,6 +14,10 @@ Revocations::Revocations()
       pool_(std::max(2u, std::thread::hardware_concurrency())) {}
 
 void Revocations::Start(uint64_t id, std::shared_ptr<Export> lent) {
+  {
+    std::lock_guard lock(mutex_);
+    under_way_++;
+  }
   pool_.Run([this, id, lent = std::move(lent)]() mutable { Revoke(id, std::move(lent)); });
 }
 
@@ -26,7 +30,8 @@ void Revocations::Revoke(uint64_t id, std::shared_ptr<Export> lent) {
 
   std::lock_guard lock(mutex_);
   done_.push_back({id, static_cast<uint64_t>(duration.count()), proof, std::move(lent)});
-  if (done_.size() == 1) eventfd_write(signal_.get(), 1);
+  under_way_--;
+  if (under_way_ == 0 || (done_.size() == 1 && !hurrying_)) eventfd_write(signal_.get(), 1);
 }
 
 std::vector<Revocations::Done> Revocations::TakeDone() {
@@ -34,6 +39,11 @@ std::vector<Revocations::Done> Revocations::TakeDone() {
   eventfd_t ignored;
   eventfd_read(signal_.get(), &ignored);
   return std::exchange(done_, {});
+}
+
+size_t Revocations::under_way() {
+  std::lock_guard lock(mutex_);
+  return under_way_;
 }
 
 }  // namespace lendbuf

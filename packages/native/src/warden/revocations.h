@@ -23,10 +23,12 @@ class Revocations {
   Revocations();
   void Start(uint64_t id, std::shared_ptr<Export> lent);
   // From now on access ends first: contents that were not kept yet are lost.
+  // fd() then tells only when all are done.
   void Hurry() { hurrying_ = true; }
-  // Readable while TakeDone has something.
+  // Readable when TakeDone has something.
   int fd() const { return signal_.get(); }
   std::vector<Done> TakeDone();
+  size_t under_way();
 
  private:
   void Revoke(uint64_t id, std::shared_ptr<Export> lent);
@@ -35,6 +37,7 @@ class Revocations {
   Fd signal_;
   std::mutex mutex_;
   std::vector<Done> done_;
+  size_t under_way_ = 0;
   Pool pool_;  // last: its threads use all of the above
 };
 

@@ -75,10 +75,14 @@ void SimulatedDevice::Fill(MemfdExport& lent) {
     digitizer_.Publish();
   }
   if (ShowsRegisters(request) && request.scrub_zero) digitizer_.Reset();
-  for (MemfdExport* writer : writers_)
-    if (request.read_only && !ShowsRegisters(request) && Overlap(writer->request(), request)) Absorb(*writer);
+  if (request.read_only && !ShowsRegisters(request)) AbsorbWriters(request);
   if (!request.scrub_zero || ShowsRegisters(request)) Copy(lent);
   Enlist(lent);
+}
+
+void SimulatedDevice::AbsorbWriters(const Request& request) {
+  for (MemfdExport* writer : writers_)
+    if (Overlap(writer->request(), request)) Absorb(*writer);
 }
 
 void SimulatedDevice::Copy(MemfdExport& lent) {

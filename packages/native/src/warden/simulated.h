@@ -41,6 +41,7 @@ class SimulatedDevice : public Device, private MemfdContents {
   void KeepRegisters(MemfdExport& lent);
   void KeepRange(MemfdExport& lent, uint64_t from, const protocol::Range& range);
   void KeepData(MemfdExport& lent, uint64_t from, const protocol::Range& range);
+  void AbsorbWriters(const Request& request);
   void Absorb(MemfdExport& writer);
   void Refresh(MemfdExport& reader);
   void MarkStale(const Request& changed);

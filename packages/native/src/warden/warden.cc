@@ -16,6 +16,9 @@ using protocol::Type;
 
 namespace {
 
+constexpr size_t kMany = 16;
+constexpr int kGatherMs = 1;
+
 template <class T>
 void Append(std::vector<char>& bytes, const T& value) {
   const char* start = reinterpret_cast<const char*>(&value);
@@ -39,8 +42,10 @@ void Warden::Serve() {
   while (!outbox_.closed()) {
     short from_agent =
         static_cast<short>(POLLRDHUP | (outbox_.crowded() ? 0 : POLLIN) | (outbox_.waiting() ? POLLOUT : 0));
-    pollfd events[] = {{agent_, from_agent, 0}, {exports_.fd(), POLLIN, 0}, {timer_.get(), POLLIN, 0}};
-    if (poll(events, std::size(events), -1) < 0) continue;
+    bool gathering = IsGathering();
+    int answers = gathering ? -1 : exports_.fd();
+    pollfd events[] = {{agent_, from_agent, 0}, {answers, POLLIN, 0}, {timer_.get(), POLLIN, 0}};
+    if (poll(events, std::size(events), gathering ? kGatherMs : -1) < 0) continue;
     if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
     if (events[1].revents) AnswerRevokes();
     if (events[0].revents & POLLOUT) outbox_.Flush();
@@ -136,7 +141,15 @@ void Warden::HandleRevoke(std::span<const char> bytes) {
   SendRevoked(std::move(answers));
 }
 
+// While many revokes are under way their answers wait for each other for a moment: a wake-up and a packet for each
+// would take the processor from the revokes themselves.
+bool Warden::IsGathering() {
+  if (exports_.under_way() < kMany) return false;
+  return std::chrono::steady_clock::now() - last_answers_ < std::chrono::milliseconds(kGatherMs);
+}
+
 void Warden::AnswerRevokes() {
+  last_answers_ = std::chrono::steady_clock::now();
   std::vector<std::shared_ptr<Export>> ended;  // dropped after the answers: closing takes time
   SendRevoked(exports_.Collect(ended));
 }

@@ -1,5 +1,6 @@
 // One device, one agent: serves EXPORT and REVOKE until the agent's end closes.
 #pragma once
+#include <chrono>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ class Warden {
   Outbox::Packet TakeBack(const Outbox::Packet& packet, int error);
   void SendRevoked(std::vector<Exports::Answer> answers);
   void AnswerRevokes();
+  bool IsGathering();
   void ArmTick();
   void Tick();
 
@@ -41,6 +43,7 @@ class Warden {
   Fd timer_;
   int tick_period_ms_ = 0;
   Exports exports_;
+  std::chrono::steady_clock::time_point last_answers_;
   Outbox outbox_;
   std::vector<char> space_;
 };
