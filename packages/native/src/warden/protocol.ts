@@ -1,0 +1,177 @@
+// The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids are safe integers.
+
+export const VERSION = 1;
+export const MAX_PACKET = 65_536;
+export const MAX_RANGES = 16;
+/** In one REVOKE. */
+export const MAX_IDS = 4096;
+/** In one REVOKED. */
+export const MAX_REVOKED_ENTRIES = 2047;
+
+export const TYPES = { ready: 1, export: 2, exported: 3, revoke: 4, revoked: 5, lost: 6 } as const;
+export const METHODS = [
+  null,
+  "dma-buf-revoke",
+  "vfio-feature-revoke",
+  "ftruncate",
+  "device-close",
+  "never-exported",
+] as const;
+export const SCOPES = ["none", "buffer", "device"] as const;
+export const FLAGS = { readOnly: 1, scrubZero: 2 } as const;
+/** Of the structs in protocol.h, in bytes. */
+export const SIZES = {
+  header: 8,
+  region: 16,
+  ready: 32,
+  range: 16,
+  export: 32,
+  exported: 24,
+  revoke: 16,
+  revokedEntry: 32,
+  revoked: 16,
+} as const;
+
+export type Method = (typeof METHODS)[number];
+export type Scope = (typeof SCOPES)[number];
+
+export interface ExportPacket {
+  serial: number;
+  /** Above all ids that this warden has exported before. */
+  id: number;
+  region: number;
+  /** At most MAX_RANGES. */
+  ranges: readonly { offset: number; length: number }[];
+  readOnly: boolean;
+  scrubZero: boolean;
+}
+
+export interface RevokedEntry {
+  id: number;
+  /** From the revoke's call to its return. */
+  durationUs: number;
+  method: Method;
+  /** The kernel's errno; 0: done. */
+  error: number;
+  /** Proven: no holder reaches the memory through this export any more. */
+  safe: boolean;
+  /** With `ftruncate` the size seen afterwards, else the errno that a fresh mmap met. */
+  probe: number;
+}
+
+export type WardenPacket =
+  | {
+      type: "ready";
+      version: number;
+      works: boolean;
+      method: Method;
+      scope: Scope;
+      regions: { index: number; size: number }[];
+      words: string;
+    }
+  /** `error` is an errno, and `words` say why; 0: the packet carries one fd. */
+  | { type: "exported"; serial: number; id: number; error: number; words: string }
+  | { type: "revoked"; serial: number; entries: RevokedEntry[] }
+  | { type: "lost"; words: string };
+
+export function encodeExport(request: ExportPacket): Uint8Array {
+  const { ranges } = request;
+  const bytes = Buffer.alloc(SIZES.export + ranges.length * SIZES.range);
+  bytes.writeUInt32LE(TYPES.export, 0);
+  bytes.writeUInt32LE(request.serial, 4);
+  writeUint64(bytes, request.id, 8);
+  bytes.writeUInt32LE(request.region, 16);
+  bytes.writeUInt32LE((request.readOnly ? FLAGS.readOnly : 0) | (request.scrubZero ? FLAGS.scrubZero : 0), 20);
+  bytes.writeUInt32LE(ranges.length, 24);
+  let at: number = SIZES.export;
+  for (const { offset, length } of ranges) {
+    writeUint64(bytes, offset, at);
+    writeUint64(bytes, length, at + 8);
+    at += SIZES.range;
+  }
+  return bytes;
+}
+
+/** Of 1 to MAX_IDS ids. */
+export function encodeRevoke(serial: number, ids: readonly number[]): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.revoke + ids.length * 8);
+  bytes.writeUInt32LE(TYPES.revoke, 0);
+  bytes.writeUInt32LE(serial, 4);
+  bytes.writeUInt32LE(ids.length, 8);
+  let at: number = SIZES.revoke;
+  for (const id of ids) {
+    writeUint64(bytes, id, at);
+    at += 8;
+  }
+  return bytes;
+}
+
+/** Throws a RangeError where the packet is too short, and an Error where its type is none of the warden's. */
+export function decode(packet: Uint8Array): WardenPacket {
+  const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
+  const type = bytes.readUInt32LE(0);
+  switch (type) {
+    case TYPES.exported:
+      return decodeExported(bytes);
+    case TYPES.revoked:
+      return decodeRevoked(bytes);
+    case TYPES.ready:
+      return decodeReady(bytes);
+    case TYPES.lost:
+      return { type: "lost", words: bytes.toString("utf8", SIZES.header) };
+    default:
+      throw new Error(`The warden sent a packet of unknown type ${type}: it and the agent are of different builds`);
+  }
+}
+
+function decodeReady(bytes: Buffer): WardenPacket {
+  const regions = [];
+  const wordsStart = SIZES.ready + bytes.readUInt32LE(12) * SIZES.region;
+  for (let at = SIZES.ready; at < wordsStart; at += SIZES.region) {
+    regions.push({ index: bytes.readUInt32LE(at), size: readUint64(bytes, at + 8) });
+  }
+  return {
+    type: "ready",
+    version: bytes.readUInt32LE(8),
+    works: bytes.readUInt32LE(16) !== 0,
+    method: METHODS[bytes.readUInt32LE(20)] ?? null,
+    scope: SCOPES[bytes.readUInt32LE(24)] ?? "none",
+    regions,
+    words: bytes.toString("utf8", wordsStart),
+  };
+}
+
+function decodeExported(bytes: Buffer): WardenPacket {
+  return {
+    type: "exported",
+    serial: bytes.readUInt32LE(4),
+    id: readUint64(bytes, 8),
+    error: bytes.readInt32LE(16),
+    words: bytes.length > SIZES.exported ? bytes.toString("utf8", SIZES.exported) : "",
+  };
+}
+
+function decodeRevoked(bytes: Buffer): WardenPacket {
+  const entries: RevokedEntry[] = [];
+  const end = SIZES.revoked + bytes.readUInt32LE(8) * SIZES.revokedEntry;
+  for (let at: number = SIZES.revoked; at < end; at += SIZES.revokedEntry) {
+    entries.push({
+      id: readUint64(bytes, at),
+      durationUs: readUint64(bytes, at + 8) / 1000,
+      method: METHODS[bytes.readUInt32LE(at + 16)] ?? null,
+      error: bytes.readInt32LE(at + 20),
+      safe: bytes.readUInt32LE(at + 24) !== 0,
+      probe: bytes.readInt32LE(at + 28),
+    });
+  }
+  return { type: "revoked", serial: bytes.readUInt32LE(4), entries };
+}
+
+function readUint64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+}
+
+function writeUint64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeUInt32LE(value % 2 ** 32, at);
+  bytes.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
+}
