@@ -18,5 +18,5 @@ export function bundle({ entry, outfile, ...options }) {
     sourcemap: "linked",
     logLevel: "warning",
     ...options,
-  });
+  }).catch(() => process.exit(1)); // esbuild has said why, better than its stack would
 }
