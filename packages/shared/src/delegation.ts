@@ -122,6 +122,11 @@ export function mayFollow(from: State, to: State): boolean {
   return (TRANSITIONS[from] as readonly State[]).includes(to);
 }
 
+/** Whether this reason can end a delegation in this state. */
+export function mayEnd(reason: EndReason, state: State): boolean {
+  return (END_REASONS[reason] as readonly State[]).includes(state);
+}
+
 export function isFinal(state: State): boolean {
   return TRANSITIONS[state].length === 0;
 }

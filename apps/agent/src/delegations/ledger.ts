@@ -1,5 +1,5 @@
 import type { Delegation } from "@lendbuf/shared/delegation";
-import { isFinal, isOccupying, mayFollow } from "@lendbuf/shared/delegation";
+import { isFinal, isOccupying, mayEnd, mayFollow } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadlines } from "../clock/deadlines.ts";
@@ -121,6 +121,9 @@ export class Ledger {
     const next = patch.state ?? record.state;
     if (next !== record.state && !mayFollow(record.state, next))
       throw new Error(`delegation ${record.id} cannot go from ${record.state} to ${next}`);
+    if (next !== record.state && patch.reason && !mayEnd(patch.reason, record.state) && record.state !== "revoking") {
+      throw new Error(`delegation ${record.id} cannot end as ${patch.reason} while it is ${record.state}`);
+    }
     this.#count(record, -1);
     Object.assign(record, patch);
     if (!isFinal(record.state)) this.#count(record, 1);

@@ -28,6 +28,15 @@ type Statement = ReturnType<Sql["prepare"]>;
 
 const FILE = "lendbuf.db";
 
+class NewerDatabase extends Error {
+  readonly version: number;
+
+  constructor(version: number) {
+    super("newer database");
+    this.version = version;
+  }
+}
+
 /**
  * The agent's memory on disk. `record` is durable when it returns (it survives SIGKILL; with FULL, a power cut) or throws
  * STORE_READ_ONLY and has changed nothing. `recordLater` never throws: what cannot be written now is kept and written first of all later.
@@ -38,6 +47,8 @@ export class Store {
   #insert: Statement | undefined;
   #head = { seq: 0, hash: GENESIS };
   #unwritten: { draft: Draft; written: () => void }[] = [];
+  /** A newer agent's: nothing that happens while we run makes it ours. */
+  #isForeign = false;
   /** Why nothing can be written, and what to do; null while all is well. */
   problem: string | null = null;
   /** Where a corrupt database was put when this store was opened. */
@@ -80,7 +91,7 @@ export class Store {
   /** Tries to write what could not be written; true if nothing is left and new grants can be taken. */
   retry(): boolean {
     if (!this.problem && this.#unwritten.length === 0) return true;
-    if (!this.#db) this.#tryOpen();
+    if (!this.#db && !this.#isForeign) this.#tryOpen();
     try {
       this.#flush();
       this.#probe();
@@ -172,6 +183,7 @@ export class Store {
     } catch (cause) {
       this.#db?.close();
       this.#db = undefined;
+      this.#isForeign = cause instanceof NewerDatabase;
       if (isCorrupt(cause) && !this.keptAside) return this.#putAside(cause);
       this.problem = this.#describe(cause);
     }
@@ -217,6 +229,8 @@ export class Store {
   }
 
   #describe(cause: unknown): string {
+    if (cause instanceof NewerDatabase)
+      return `${join(this.#options.directory, FILE)} has version ${cause.version}, this agent knows ${MIGRATIONS.length}. Use the newer agent that wrote it.`;
     const { code = "", message = "" } = cause as { code?: string; message?: string };
     const where = this.#options.directory;
     if (code === "SQLITE_FULL" || code === "ENOSPC")
@@ -242,9 +256,7 @@ function isCorrupt(cause: unknown): boolean {
 function migrate(db: Sql): void {
   const [{ user_version: version }] = db.prepare("PRAGMA user_version").all() as [{ user_version: number }];
   if (version > MIGRATIONS.length) {
-    throw new Error(
-      `its database has version ${version}, this agent knows ${MIGRATIONS.length}: use the newer agent that wrote it`,
-    );
+    throw new NewerDatabase(version);
   }
   MIGRATIONS.slice(version).forEach((step, index) => {
     db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + index + 1}; COMMIT`);
