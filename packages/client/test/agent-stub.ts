@@ -18,6 +18,7 @@ export class AgentStub implements Disposable {
   readonly #server: PacketServer;
   readonly #requests: Request[] = [];
   readonly #readers: ((request: Request) => void)[] = [];
+  readonly #accepted: Promise<void>;
   #socket!: PacketSocket;
   /** Resolves when the client has closed its end. */
   readonly disconnected: Promise<void>;
@@ -25,6 +26,10 @@ export class AgentStub implements Disposable {
   constructor() {
     this.path = join(this.#directory, "agent.sock");
     let onClose: () => void;
+    let onAccepted: () => void;
+    this.#accepted = new Promise((resolve) => {
+      onAccepted = resolve;
+    });
     this.disconnected = new Promise((resolve) => {
       onClose = resolve;
     });
@@ -36,13 +41,17 @@ export class AgentStub implements Disposable {
       },
       onConnection: (socket) => {
         this.#socket = socket;
+        onAccepted();
         socket.start({ encoding: "utf8", acceptFds: false, onPacket: (text) => this.#take(JSON.parse(text)), onClose });
       },
     });
   }
 
+  /** Returns when the stub, too, has the connection. */
   async connect(): Promise<Connection> {
-    return connect({ path: this.path });
+    const connection = await connect({ path: this.path });
+    await this.#accepted;
+    return connection;
   }
 
   /** The next request that was not read yet. */

@@ -121,7 +121,10 @@ describe("a connection that ends", () => {
     const call = connection.call("status.get");
     const feed = connection.subscribe("status.watch");
     await agent.request();
-    await agent.request();
+    const { id } = await agent.request();
+    agent.send({ id, result: { subscription: id } });
+    agent.send({ method: "event", params: { subscription: id, data: {} } });
+    await feed.next();
 
     agent.hangUp();
 
@@ -231,7 +234,14 @@ describe("a subscription", () => {
   const event = (subscription: number, params: object) =>
     agent.send({ method: "event", params: { subscription, ...params } });
 
-  it("yields what the agent sends until it is done", async () => {
+  /** Until the client has received all that was sent so far. */
+  async function settle() {
+    const sync = connection.call("status.get");
+    agent.send({ id: (await agent.request()).id, result: {} });
+    await sync;
+  }
+
+  it("yields every audit entry until it is done, however late they are read", async () => {
     const seen: unknown[] = [];
     const feed = connection.subscribe("audit.watch", { after: 3 });
     const { id } = await agent.request();
@@ -240,6 +250,7 @@ describe("a subscription", () => {
     event(id, { data: { seq: 4 }, eventId: "4" });
     event(id, { data: { seq: 5 }, eventId: "5" });
     event(id, { done: true });
+    await settle();
     for await (const entry of feed) seen.push(entry);
 
     expect(seen).toEqual([{ seq: 4 }, { seq: 5 }]);
@@ -252,9 +263,7 @@ describe("a subscription", () => {
     event(id, { data: { state: "offered" } });
     event(id, { data: { state: "active" } });
     event(id, { done: true });
-    const sync = connection.call("status.get");
-    agent.send({ id: (await agent.request()).id, result: {} });
-    await sync;
+    await settle();
 
     expect(await feed.next()).toMatchObject({ value: { state: "active" } });
     expect(await feed.next()).toMatchObject({ done: true });
