@@ -23,7 +23,11 @@ export function usageFailure(message: string): Failure {
 export function explain(error: unknown): { code: string; message: string; exitCode: number } {
   if (error instanceof Failure) return error;
   if (error instanceof CommanderError)
-    return { code: "BAD_INPUT", message: error.message.replace(/^error: (command-argument value )?/, ""), exitCode: EXIT.usage };
+    return {
+      code: "BAD_INPUT",
+      message: error.message.replace(/^error: (command-argument value )?/, ""),
+      exitCode: EXIT.usage,
+    };
   if (!(error instanceof Error)) return { code: "INTERNAL", message: String(error), exitCode: EXIT.failed };
   const code = "code" in error ? String(error.code) : "";
   if (error.name === "NoAgent") return { code, message: error.message, exitCode: EXIT.noAgent };

@@ -9,7 +9,7 @@ import { withAgent } from "../session.ts";
 
 const HELP = `
 The command finds the memory as descriptor 3, and in its environment LENDBUF_FD, LENDBUF_SIZE (bytes), LENDBUF_BUFFER,
-LENDBUF_DELEGATION and LENDBUF_ACCESS. When it exits the memory goes back. When the memory is taken away, touching it
+LENDBUF_DELEGATION, LENDBUF_ACCESS and LENDBUF_SOCKET. When it exits the memory goes back. When the memory is taken away, touching it
 raises SIGBUS, or fails with EFAULT in a system call; the command itself is left alone.
 
   lendbuf exec sim0/ch0 --for 15m --read-only -- ./capture --rate 100`;

@@ -3,8 +3,8 @@ import type { Delegation } from "@lendbuf/shared/delegation";
 import { describeEnd } from "../output/delegation.ts";
 import type { Follower } from "./follow.ts";
 
-/** A device may take its time; the agent goes on with the end when this process has left. */
-const PATIENCE_MS = 5000;
+/** The agent answers after some seconds even where the kernel does not, and goes on with the end by itself. */
+const PATIENCE_MS = 10_000;
 
 /** Releases unless it is kept. Without an agent there is nothing left to give back. */
 export async function giveBack(agent: Connection, { id, buffer, keep }: Delegation, follower: Follower): Promise<void> {

@@ -22,7 +22,7 @@ export async function run(
 ): Promise<number> {
   const stop = new AbortController();
   try {
-    const child = start(words, lease);
+    const child = start(words, lease, agent.path);
     relay.passTo(child);
     const exit = exitOf(child, words[0]!);
     // Ours is closed: from now on only the command holds the memory.
@@ -41,7 +41,7 @@ export async function run(
   }
 }
 
-function start([command, ...args]: readonly string[], lease: Lease): ChildProcess {
+function start([command, ...args]: readonly string[], lease: Lease, socket: string): ChildProcess {
   const { id, buffer, access } = lease.delegation;
   const env = {
     ...process.env,
@@ -50,6 +50,7 @@ function start([command, ...args]: readonly string[], lease: Lease): ChildProces
     LENDBUF_BUFFER: buffer,
     LENDBUF_DELEGATION: String(id),
     LENDBUF_ACCESS: access,
+    LENDBUF_SOCKET: socket,
   };
   try {
     return spawn(command!, args, { stdio: ["inherit", "inherit", "inherit", lease.fd], env });
