@@ -21,8 +21,9 @@ constexpr int kGatherMs = 1;
 
 template <class T>
 void Append(std::vector<char>& bytes, const T& value) {
-  const char* start = reinterpret_cast<const char*>(&value);
-  bytes.insert(bytes.end(), start, start + sizeof value);
+  size_t at = bytes.size();
+  bytes.resize(at + sizeof value);
+  memcpy(bytes.data() + at, &value, sizeof value);
 }
 
 }  // namespace
