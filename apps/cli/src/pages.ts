@@ -1,7 +1,7 @@
 import type { Page } from "@lendbuf/shared/api";
 
 /** How many to ask for at once: the agent sends fewer where a packet cannot carry them. */
-const PAGE = 100;
+export const PAGE = 100;
 
 /** Follows `next` to the end, or until there are `limit` items. */
 export async function* pages<T, Cursor>(

@@ -8,7 +8,8 @@ let agent: TestAgent;
 let holder: Awaited<ReturnType<typeof holderCommand>>;
 
 beforeAll(async () => {
-  [agent, holder] = await Promise.all([TestAgent.start(), holderCommand()]);
+  holder = await holderCommand();
+  agent = await TestAgent.start();
 });
 afterEach(() => agent.clear());
 afterAll(async () => {

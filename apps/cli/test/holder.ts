@@ -13,12 +13,10 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGHUP"] as co
 
 console.log(`holder ${process.pid} ready`);
 for await (const line of createInterface({ input: process.stdin })) {
-  const [command, offset, rest] = line.split(" ");
+  const [command, offset, rest = ""] = line.split(" ");
   if (command === "exit") process.exit(Number(offset));
   try {
-    console.log(
-      `${command}: ${command === "read" ? read(Number(offset), Number(rest)) : write(Number(offset), rest!)}`,
-    );
+    console.log(`${command}: ${await answer(command, Number(offset), rest)}`);
   } catch (error) {
     console.log(`${command}: ${(error as NodeJS.ErrnoException).code}`);
   }

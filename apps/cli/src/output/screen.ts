@@ -27,7 +27,7 @@ export class Screen implements Disposable {
   }
 
   draw(): void {
-    const size = { rows: process.stdout.rows, columns: columnsOf() };
+    const size = { rows: process.stdout.rows || 24, columns: columnsOf() };
     const lines = this.#content(size).slice(0, size.rows);
     process.stdout.write(HOME + lines.map((line) => line + CLEAR_TO_END_OF_LINE).join("\n") + CLEAR_BELOW);
   }

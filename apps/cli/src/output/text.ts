@@ -31,7 +31,9 @@ export function cut(text: string, width: number): string {
 }
 
 /** Of the terminal, or as COLUMNS says; without either nothing is cut. */
-export function columnsOf(stream: { columns?: number } = process.stdout): number {
+export function columnsOf(stream: { isTTY?: boolean; columns?: number } = process.stdout): number {
   const wanted = Number(process.env.COLUMNS);
-  return Number.isInteger(wanted) && wanted > 0 ? wanted : (stream.columns ?? Number.POSITIVE_INFINITY);
+  if (Number.isInteger(wanted) && wanted > 0) return wanted;
+  // A terminal may not know its size: serial lines say 0.
+  return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY;
 }
