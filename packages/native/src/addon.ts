@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { addonPath } from "./build.ts";
 
-/** `code` is the errno's name as the kernel's headers have it ("EBADFD"), `syscall` the call that answered it. */
+/** `code` is the errno's name as the kernel's headers have it ("EBADFD"), `errno` its number (positive), `syscall` the call that answered it. */
 export interface SystemError extends Error {
   code: string;
   errno: number;
@@ -18,13 +18,16 @@ export interface Peer {
 export interface PacketHandlers<Data extends string | Uint8Array> {
   /** `fds` are the callee's to close; always empty unless `acceptFds` was set. */
   onPacket(data: Data, fds: number[]): void;
-  /** Once, last. Without an error: the peer closed its end. Codes of our own making: EPROTO (fds where none belong, control truncated), EMSGSIZE (packet too long). */
+  /**
+   * Once, last. Without an error: the peer closed its end or died, and all that it had sent was delivered before.
+   * Codes of our own making: EPROTO (fds where none belong, more than 16 or than we have room for, an empty packet), EMSGSIZE (packet too long).
+   */
   onClose(error?: SystemError): void;
   /** Everything that was queued has been sent. */
   onDrain?(): void;
 }
 
-/** A connected SOCK_SEQPACKET socket on this thread's event loop. Owns its descriptor. */
+/** A connected SOCK_SEQPACKET socket on this thread's event loop. Owns its descriptor; once started it lives until it is closed. */
 export interface PacketSocket {
   /** Of a connection to or from a path (SO_PEERCRED: as of connect or listen); on a pair it is ourselves. */
   readonly peer: Peer;
@@ -34,8 +37,10 @@ export interface PacketSocket {
   start(options: { encoding: "utf8"; acceptFds: boolean } & PacketHandlers<string>): void;
   start(options: { encoding: "bytes"; acceptFds: boolean } & PacketHandlers<Uint8Array>): void;
   /**
-   * Sends or queues one packet of at most 65,536 bytes. The fds are duplicated where they must wait; the caller keeps its own.
-   * Returns the bytes that are queued now; 0: the kernel has it. While more than 256 KiB are queued nothing is read from the peer.
+   * Sends or queues one packet of 1 to 65,536 bytes (an empty one would read as the end), with at most 16 fds. The fds are duplicated where they must wait; the caller keeps its own.
+   * Returns the bytes that are queued now; 0: the kernel has it. EPIPE or ECONNRESET: the peer is gone, onClose follows.
+   * A socket that a PacketServer accepted reads nothing from its peer while more than 256 KiB are queued. The side that connected
+   * reads on, or two that both send without pause could wait for each other for ever.
    */
   send(data: string | Uint8Array, fds?: readonly number[]): number;
   /** Bytes queued here, not yet with the kernel. */
@@ -49,12 +54,16 @@ export interface PacketSocket {
   close(): void;
 }
 
-/** Listens on a path. Owns its descriptor and unlinks the path at close if it is still its own. */
+/** Listens on a path. Lives until it is closed, and unlinks the path then if it is still its own; process.exit() leaves the path to the next server. */
 export interface PacketServer {
   close(): void;
 }
 
-/** A shared mapping of an fd. Never an ArrayBuffer: the kernel may take the memory away, and each access then throws EFAULT. */
+/**
+ * A shared mapping of an fd. Never an ArrayBuffer: the kernel may take the memory away, and each access then throws EFAULT.
+ * It takes our SIGBUS handler for that: process.on("SIGBUS"), or a library that installs a handler later and does not pass signals on, defeats it
+ * until the next Mapping is made, and touching revoked memory then hangs or ends the process. EACCES: a store to a mapping that is not writable.
+ */
 export interface Mapping {
   readonly size: number;
   /** `width` 8, 16, 32 or 64 bits, aligned; one access of exactly that width. 64 gives a bigint. RangeError outside of the mapping. */
@@ -69,7 +78,7 @@ export interface Mapping {
   close(): void;
 }
 
-/** A CLOCK_BOOTTIME timer (timerfd): counts while the machine is suspended, ignores changes of the wall clock. */
+/** A CLOCK_BOOTTIME timer (timerfd): counts while the machine is suspended, ignores changes of the wall clock. Lives until it is closed. */
 export interface BootTimer {
   /** Fires once at `deadlineMs` on the boot clock, at once if that has passed; undefined disarms. Any finite number of milliseconds. */
   set(deadlineMs: number | undefined): void;
@@ -79,6 +88,7 @@ export interface BootTimer {
 }
 
 interface Addon {
+  /** EADDRINUSE where somebody listens or the path is no socket; a socket that nobody listens on any more is replaced. ENAMETOOLONG: more than 107 bytes. */
   PacketServer: new (options: {
     path: string;
     /** Permission bits of the socket's file, in force before anybody can connect. */
@@ -91,7 +101,7 @@ interface Addon {
   connectPacketSocket(path: string): PacketSocket;
   /** A connected pair: our end, and a close-on-exec descriptor of the other, the caller's to close. */
   packetSocketPair(): { socket: PacketSocket; fd: number };
-  /** A connected socket on a descriptor that is the socket's from now on. */
+  /** A connected socket on a descriptor that is the socket's from now on, and non-blocking. Where this throws it stays the caller's. */
   adoptPacketSocket(fd: number): PacketSocket;
   Mapping: new (fd: number, options: { offset?: number; length: number; writable: boolean }) => Mapping;
   BootTimer: new (onFire: () => void) => BootTimer;

@@ -67,8 +67,17 @@ ListeningSocket::ListeningSocket(const std::string& path, mode_t mode) : path_(p
     error = Bind(socket_.get(), path);
   }
   if (error != 0) throw SystemError(error, "bind", path);
-  file_ = Fd(Check(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC), "open"));
-  SetMode(file_.get(), mode, path);
+  try {
+    Listen(mode);
+  } catch (...) {
+    unlink(path.c_str());
+    throw;
+  }
+}
+
+void ListeningSocket::Listen(mode_t mode) {
+  file_ = Fd(Check(open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC), "open"));
+  SetMode(file_.get(), mode, path_);
   Check(listen(socket_.get(), SOMAXCONN), "listen");  // from here on somebody can connect
 }
 

@@ -22,8 +22,9 @@ std::string Written(double integer) { return std::to_string(static_cast<int64_t>
 }  // namespace
 
 double Number(Napi::Value value, const char* name) {
-  Require(value.IsNumber(), value, name, "a number");
-  return value.As<Napi::Number>().DoubleValue();
+  double number = 0;
+  Require(napi_get_value_double(value.Env(), value, &number) == napi_ok, value, name, "a number");
+  return number;
 }
 
 double Integer(Napi::Value value, const char* name, double low, double high) {

@@ -31,7 +31,7 @@ void RequireConnectedPacketSocket(int fd) {
 // connectPacketSocket(path: string): PacketSocket
 Napi::Value ConnectPacketSocket(const Napi::CallbackInfo& info) {
   Fd fd = ConnectTo(argument::Path(info[0], "path"));
-  return PacketSocket::New(info.Env(), fd);
+  return PacketSocket::New(info.Env(), {.fd = fd, .accepted = false});
 }
 
 // packetSocketPair(): { socket: PacketSocket, fd: number }
@@ -41,7 +41,7 @@ Napi::Value PacketSocketPair(const Napi::CallbackInfo& info) {
   Fd ours(ends[0]);
   Fd theirs(ends[1]);
   auto pair = Napi::Object::New(info.Env());
-  pair["socket"] = PacketSocket::New(info.Env(), ours);
+  pair["socket"] = PacketSocket::New(info.Env(), {.fd = ours, .accepted = false});
   pair["fd"] = Napi::Number::New(info.Env(), theirs.get());
   theirs.Release();
   return pair;
@@ -54,7 +54,7 @@ Napi::Value AdoptPacketSocket(const Napi::CallbackInfo& info) {
   Check(fcntl(number, F_SETFD, FD_CLOEXEC), "fcntl");
   Fd fd(number);
   try {
-    return PacketSocket::New(info.Env(), fd);
+    return PacketSocket::New(info.Env(), {.fd = fd, .accepted = false});
   } catch (...) {
     fd.Release();  // it stays the caller's
     throw;

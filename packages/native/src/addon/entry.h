@@ -29,6 +29,16 @@ auto Invoke(const Napi::CallbackInfo& info) {
     return function(info);
 }
 
+// Runs the body of a constructor, whose way from JavaScript is node-addon-api's.
+template <class Body>
+void Constructing(Napi::Env env, Body body) {
+  try {
+    body();
+  } catch (const SystemError& error) {
+    throw Napi::Error(env, ErrorValue(env, error));
+  }
+}
+
 // A function of ours as Node-API calls it.
 template <auto function>
 napi_value Entry(napi_env env, napi_callback_info raw) {
@@ -48,7 +58,7 @@ napi_value Entry(napi_env env, napi_callback_info raw) {
 
 template <auto method>
 napi_property_descriptor Method(const char* name) {
-  return {.utf8name = name, .method = Entry<method>, .attributes = napi_default_method};
+  return {.utf8name = name, .method = Entry<method>, .attributes = napi_default_jsproperty};
 }
 
 template <auto getter>

@@ -14,6 +14,8 @@ namespace lendbuf {
 
 constexpr size_t kMaxPacketBytes = 65'536;
 
+struct SocketSource;
+
 // What is closed at the latest when its environment ends.
 class Resource {
  public:
@@ -59,8 +61,8 @@ class Environment {
   }
 
   Napi::FunctionReference packet_socket;
-  // The descriptor of the PacketSocket that is being constructed: JavaScript itself constructs none.
-  Fd* socket_to_be = nullptr;
+  // What the PacketSocket that is being constructed is made of: JavaScript itself constructs none.
+  const SocketSource* socket_source = nullptr;
 
  private:
   void End();

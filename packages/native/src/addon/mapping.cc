@@ -60,8 +60,8 @@ Napi::Function Mapping::Define(Napi::Env env) {
 }
 
 // new Mapping(fd: number, options: { offset?: number, length: number, writable: boolean })
-Mapping::Mapping(const Napi::CallbackInfo& info) try : Napi
-  ::ObjectWrap<Mapping>(info) {
+Mapping::Mapping(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mapping>(info) {
+  Constructing(info.Env(), [&] {
     int fd = argument::Descriptor(info[0], "fd");
     auto options = argument::Object(info[1], "options");
     Napi::Value offset = options.Get("offset");
@@ -71,9 +71,7 @@ Mapping::Mapping(const Napi::CallbackInfo& info) try : Napi
     int protection = writable_ ? PROT_READ | PROT_WRITE : PROT_READ;
     base_ = static_cast<char*>(Check(mmap(nullptr, size_, protection, MAP_SHARED, fd, from), "mmap"));
     InstallGuard();
-  }
-catch (const SystemError& error) {
-  throw Napi::Error(info.Env(), ErrorValue(info.Env(), error));
+  });
 }
 
 // mapping.size: number

@@ -33,7 +33,11 @@ void Poll::SetReferenced(bool referenced) {
 void Poll::OnEvent(uv_poll_t* handle, int status, int events) {
   auto* poll = static_cast<Poll*>(handle->data);
   if (status < 0) poll->events_ = 0;  // libuv has stopped the handle
-  poll->listener_.OnReady(status < 0, events);
+  try {
+    poll->listener_.OnReady(status < 0, events);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated makes no values any more; its environment ends next and closes everything.
+  }
 }
 
 }  // namespace lendbuf

@@ -23,8 +23,9 @@ Napi::Function PacketServer::Define(Napi::Env env) {
 }
 
 // new PacketServer(options: { path: string, mode: number, onConnection, onError })
-PacketServer::PacketServer(const Napi::CallbackInfo& info) try : Napi
-  ::ObjectWrap<PacketServer>(info), environment_(Environment::Of(info.Env())) {
+PacketServer::PacketServer(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<PacketServer>(info), environment_(Environment::Of(info.Env())) {
+  Constructing(info.Env(), [&] {
     auto options = argument::Object(info[0], "options");
     std::string path = argument::Path(options.Get("path"), "path");
     auto mode = static_cast<mode_t>(argument::Integer(options.Get("mode"), "mode", 0, 0777));
@@ -41,9 +42,7 @@ PacketServer::PacketServer(const Napi::CallbackInfo& info) try : Napi
     environment_.Add(this);
     poll_->Watch(UV_READABLE);
     Ref();
-  }
-catch (const SystemError& error) {
-  throw Napi::Error(info.Env(), ErrorValue(info.Env(), error));
+  });
 }
 
 PacketServer::~PacketServer() = default;
@@ -77,18 +76,17 @@ bool PacketServer::AcceptOne() {
   int error = errno;
   if (error == EAGAIN) return false;
   if (error == EINTR || error == ECONNABORTED) return true;
-  bool is_full = error == EMFILE || error == ENFILE;
-  bool goes_on = is_full && TurnAwayOne();
-  if (!goes_on) Pause();  // the connection still waits: without a pause we would be woken again at once
+  if (error == EMFILE || error == ENFILE) return TurnAwayOne(error);
+  Pause();
   Report(SystemError(error, "accept4"));
-  return goes_on;
+  return false;
 }
 
 void PacketServer::HandOver(Fd& connection) {
   Napi::HandleScope scope(Env());
   Napi::Object socket;
   try {
-    socket = PacketSocket::New(Env(), connection);
+    socket = PacketSocket::New(Env(), {.fd = connection, .accepted = true});
   } catch (const Napi::Error& error) {
     environment_.Call(receiver_, on_error_, {error.Value()});
     return;
@@ -96,15 +94,16 @@ void PacketServer::HandOver(Fd& connection) {
   environment_.Call(receiver_, on_connection_, {socket});
 }
 
-bool PacketServer::TurnAwayOne() {
-  if (!reserve_) reserve_ = OpenReserve();
-  if (!reserve_) return false;
+bool PacketServer::TurnAwayOne(int reason) {
   reserve_.Reset();
   Fd turned_away(accept4(poll_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  bool accepted = static_cast<bool>(turned_away);
+  int error = turned_away ? 0 : errno;
   turned_away.Reset();
   reserve_ = OpenReserve();
-  return accepted;
+  if (error == EAGAIN) return false;  // accept4 misses the descriptor before it sees that nobody waits
+  if (error != 0) Pause();
+  Report(SystemError(reason, "accept4"));
+  return error == 0;
 }
 
 void PacketServer::Report(const SystemError& error) {

@@ -24,9 +24,10 @@ class PacketServer : public Napi::ObjectWrap<PacketServer>, public Resource, pub
   // False where there is nothing more to accept for now.
   bool AcceptOne();
   void HandOver(Fd& connection);
-  // Accepts and closes a connection on the descriptor that is kept for this. False where there is none.
-  bool TurnAwayOne();
+  // Accepts and closes a connection with the descriptor that is kept for this.
+  bool TurnAwayOne(int reason);
   void Report(const SystemError& error);
+  // A connection that could not be accepted still waits, and would wake us again at once.
   void Pause();
 
   Environment& environment_;

@@ -82,23 +82,23 @@ void PacketSocket::Export(Napi::Env env) {
                    Method<&PacketSocket::CloseFromJs>("close")}));
 }
 
-Napi::Object PacketSocket::New(Napi::Env env, Fd& fd) {
+Napi::Object PacketSocket::New(Napi::Env env, const SocketSource& source) {
   Environment& environment = Environment::Of(env);
-  environment.socket_to_be = &fd;
+  environment.socket_source = &source;
   return environment.packet_socket.New({});
 }
 
-PacketSocket::PacketSocket(const Napi::CallbackInfo& info) try : Napi
-  ::ObjectWrap<PacketSocket>(info), environment_(Environment::Of(info.Env())) {
-    Fd* fd = std::exchange(environment_.socket_to_be, nullptr);
-    if (!fd)
+PacketSocket::PacketSocket(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<PacketSocket>(info), environment_(Environment::Of(info.Env())) {
+  Constructing(info.Env(), [&] {
+    const SocketSource* source = std::exchange(environment_.socket_source, nullptr);
+    if (!source)
       throw Napi::TypeError::New(info.Env(), "a PacketSocket comes from a server, a path, a pair or a descriptor");
-    peer_ = PeerOf(fd->get());
-    poll_.emplace(environment_, *fd, *this);
+    peer_ = PeerOf(source->fd.get());
+    accepted_ = source->accepted;
+    poll_.emplace(environment_, source->fd, *this);
     environment_.Add(this);
-  }
-catch (const SystemError& error) {
-  throw Napi::Error(info.Env(), ErrorValue(info.Env(), error));
+  });
 }
 
 PacketSocket::~PacketSocket() {
@@ -187,7 +187,7 @@ void PacketSocket::Close() {
 
 void PacketSocket::OnReady(bool failed, int events) {
   Napi::HandleScope scope(Env());
-  Napi::Value self = Value();  // a callback may drop the last reference
+  [[maybe_unused]] Napi::Value self = Value();  // a callback may drop the last reference
   if (failed) ClearError(poll_->fd());
   if (failed || (events & UV_WRITABLE)) FlushSome();
   ReadSome();
@@ -195,18 +195,27 @@ void PacketSocket::OnReady(bool failed, int events) {
 }
 
 void PacketSocket::ReadSome() {
-  for (int i = 0; i < kPacketsPerWake && handlers_ && queued_ <= kCongestedBytes; i++) {
+  for (int i = 0; i < kPacketsPerWake && Reads(); i++) {
     auto space = environment_.packet_space().first(kMaxPacketBytes);
     Received received = ReceivePacket(poll_->fd(), space, handlers_->accept_fds);
     if (received.size == -ECONNRESET) continue;  // what the peer left for us comes after
     if (received.size == -EAGAIN && !peer_takes_no_more_) return;
-    if (received.size == -EAGAIN) return Finish(0, "recvmsg");
-    if (received.size < 0) return Finish(static_cast<int>(-received.size), "recvmsg");
-    if (received.control_truncated) return Finish(EPROTO, "recvmsg");
-    if (received.truncated) return Finish(EMSGSIZE, "recvmsg");
-    if (received.size == 0) return Finish(HasPeerShutDown(poll_->fd()) ? 0 : EPROTO, "recvmsg");
+    if (std::optional<int> reason = ReasonToEnd(received)) {
+      received.fds.clear();  // before anybody hears of it
+      return Finish(*reason, "recvmsg");
+    }
     Deliver(received);
   }
+}
+
+// 0 where the peer ended it.
+std::optional<int> PacketSocket::ReasonToEnd(const Received& received) const {
+  if (received.size == -EAGAIN) return 0;
+  if (received.size < 0) return static_cast<int>(-received.size);
+  if (received.control_truncated) return EPROTO;
+  if (received.truncated) return EMSGSIZE;
+  if (received.size == 0) return HasPeerShutDown(poll_->fd()) ? 0 : EPROTO;
+  return std::nullopt;
 }
 
 void PacketSocket::Deliver(Received& received) {
@@ -263,10 +272,11 @@ void PacketSocket::Finish(int error, const char* call) {
     environment_.Call(handlers->receiver, handlers->on_close, {ErrorValue(Env(), SystemError(error, call))});
 }
 
+bool PacketSocket::Reads() const { return handlers_ && !(accepted_ && queued_ > kCongestedBytes); }
+
 void PacketSocket::Watch() {
-  bool reads = handlers_ && queued_ <= kCongestedBytes;
   bool writes = !queue_.empty();
-  poll_->Watch((reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0));
+  poll_->Watch((Reads() ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0));
   Hold(handlers_ || writes);
 }
 

@@ -9,16 +9,21 @@
 
 namespace lendbuf {
 
-// While more than this is queued nothing is read: who does not take answers asks no more questions.
+// While more than this is queued for a client nothing is read from it: who does not take answers asks no more
+// questions. Only the side that accepted does so. If both did, each could wait for ever for the other to read.
 constexpr size_t kCongestedBytes = 256 * 1024;
 // No client starves the others.
 constexpr int kPacketsPerWake = 16;
 
+struct SocketSource {
+  Fd& fd;  // taken over, except where construction throws
+  bool accepted;
+};
+
 class PacketSocket : public Napi::ObjectWrap<PacketSocket>, public Resource, public PollListener {
  public:
   static void Export(Napi::Env env);
-  // Takes the fd over, except where it throws.
-  static Napi::Object New(Napi::Env env, Fd& fd);
+  static Napi::Object New(Napi::Env env, const SocketSource& source);
 
   explicit PacketSocket(const Napi::CallbackInfo& info);
   ~PacketSocket();
@@ -51,12 +56,14 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket>, public Resource, pub
 
   void OnReady(bool failed, int events) override;
   void ReadSome();
+  std::optional<int> ReasonToEnd(const Received& received) const;
   void Deliver(Received& received);
   void Enqueue(std::span<const char> bytes, std::span<const int> fds);
   void FlushSome();
   void DropQueue();
   // Closes and says so.
   void Finish(int error, const char* call);
+  bool Reads() const;
   // Watches for what it waits for now, and stays alive as long as it does.
   void Watch();
   void Hold(bool held);
@@ -65,6 +72,7 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket>, public Resource, pub
   Environment& environment_;
   std::optional<Poll> poll_;  // empty once closed
   ucred peer_{};
+  bool accepted_ = false;
   std::optional<Handlers> handlers_;  // empty until started and once closed
   std::deque<Outgoing> queue_;
   size_t queued_ = 0;

@@ -31,16 +31,15 @@ Napi::Function BootTimer::Define(Napi::Env env) {
 }
 
 // new BootTimer(onFire: () => void)
-BootTimer::BootTimer(const Napi::CallbackInfo& info) try : Napi
-  ::ObjectWrap<BootTimer>(info), environment_(Environment::Of(info.Env())) {
+BootTimer::BootTimer(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<BootTimer>(info), environment_(Environment::Of(info.Env())) {
+  Constructing(info.Env(), [&] {
     on_fire_ = Napi::Persistent(argument::Function(info[0], "onFire"));
     receiver_ = Napi::Persistent(info.This().As<Napi::Object>());
     Fd fd(Check(timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create"));
     poll_.emplace(environment_, fd, *this);
     environment_.Add(this);
-  }
-catch (const SystemError& error) {
-  throw Napi::Error(info.Env(), ErrorValue(info.Env(), error));
+  });
 }
 
 // timer.set(deadlineMs: number | undefined): void
@@ -83,8 +82,7 @@ void BootTimer::OnReady(bool, int) {
   uint64_t expirations;
   if (read(poll_->fd(), &expirations, sizeof expirations) < 0) return;  // armed anew since it fired
   poll_->Watch(0);
-  Napi::FunctionReference on_fire = Napi::Persistent(on_fire_.Value());
-  environment_.Call(receiver_, on_fire);
+  environment_.Call(receiver_, on_fire_);
 }
 
 }  // namespace lendbuf
