@@ -8,6 +8,7 @@ import { ROOT } from "./step.mjs";
 const AGENT = join(ROOT, "apps/agent/dist/main.js");
 // Ctrl-C reaches us from the terminal and once more from npm; a second one that a person meant comes later.
 const SAME_SIGNAL_MS = 1_000;
+const PARENT_CHECK_MS = 500;
 
 await orExplain(bootstrap);
 process.exit(await runAgent(process.argv.slice(2)));
@@ -34,12 +35,19 @@ function runAgent(args) {
 
 function forwardSignals(agent) {
   let lastAt = Number.NEGATIVE_INFINITY;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => {
-      const now = performance.now();
-      const isRepeated = now - lastAt < SAME_SIGNAL_MS;
-      lastAt = now;
-      if (!isRepeated) agent.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
-    });
-  }
+  const forward = (signal) => {
+    const now = performance.now();
+    const isRepeated = now - lastAt < SAME_SIGNAL_MS;
+    lastAt = now;
+    if (!isRepeated) agent.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, forward);
+  // npm hands on SIGINT and SIGTERM; what else ends it (SIGHUP, SIGKILL) would leave us behind without a word.
+  if (!process.env.npm_lifecycle_event) return;
+  const npm = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(watch);
+    forward("SIGTERM");
+  }, PARENT_CHECK_MS);
 }
