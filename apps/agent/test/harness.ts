@@ -1,6 +1,6 @@
 // A real agent in a process of its own, with a folder and a socket of its own, for tests of the whole.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ export interface AgentOptions {
   /** An agent's that was there before; else a new one, which `stop` removes. */
   state?: string;
   socket?: string;
+  /** Whose process it is to be, where the tests run as root; its group has the same number. */
+  uid?: number;
 }
 
 export interface Exit {
@@ -37,15 +39,16 @@ export class AgentProcess implements AsyncDisposable {
   readonly #folder: string | undefined;
   readonly #clients: { close(): void }[] = [];
 
-  constructor({ args = [], env = {}, state, socket }: AgentOptions) {
+  constructor({ args = [], env = {}, state, socket, uid }: AgentOptions) {
     if (!existsSync(MAIN)) throw new Error("The agent is not built. Run: npm run build");
     this.#folder = state && socket ? undefined : temporaryFolder();
+    if (this.#folder && uid !== undefined) chownSync(this.#folder, uid, uid);
     this.state = state ?? join(this.#folder!, "state");
     this.socket = socket ?? join(this.#folder!, "agent.sock");
     this.#child = spawn(
       process.execPath,
       [MAIN, "--port", "0", "--state", this.state, "--socket", this.socket, ...args],
-      { env: environment(env), stdio: ["ignore", "pipe", "pipe"] },
+      { env: environment(env), stdio: ["ignore", "pipe", "pipe"], ...(uid !== undefined && { uid, gid: uid }) },
     );
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
       stream.setEncoding("utf8").on("data", (text: string) => {

@@ -1,10 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-
-const SOURCE = fileURLToPath(new URL("holder.c", import.meta.url));
-const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/lendbuf", import.meta.url));
+import { compiled } from "./compiled.ts";
 
 export interface HolderOptions {
   /** Bytes to map. */
@@ -25,7 +21,7 @@ export class Holder {
 
   constructor(fd: number, { size, writable = true, guarded = true }: HolderOptions) {
     const args = [String(size), ...(writable ? [] : ["read-only"]), ...(guarded ? [] : ["unguarded"])];
-    this.#child = spawn(compiled(), args, { stdio: ["pipe", "pipe", "inherit", fd] });
+    this.#child = spawn(compiled("holder"), args, { stdio: ["pipe", "pipe", "inherit", fd] });
     this.pid = this.#child.pid!;
     this.exited = new Promise((resolve) => {
       this.#child.once("close", (code, signal) => {
@@ -86,15 +82,4 @@ export async function spawnHolder(fd: number, options: HolderOptions): Promise<H
   if (answer === "ok") return holder;
   await holder.stop();
   throw new Error(`the holder cannot map the fd: ${answer}`);
-}
-
-/** Compiled once, and again when its source has changed. */
-function compiled(): string {
-  const program = `${CACHE}/holder`;
-  if (existsSync(program) && statSync(program).mtimeMs >= statSync(SOURCE).mtimeMs) return program;
-  mkdirSync(CACHE, { recursive: true });
-  const fresh = `${program}.${process.pid}`;
-  execFileSync("cc", ["-O1", "-Wall", "-Wextra", "-o", fresh, SOURCE]);
-  renameSync(fresh, program); // whole, also for a test file that runs at the same time
-  return program;
 }
