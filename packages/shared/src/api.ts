@@ -7,8 +7,8 @@ import type { Device } from "./device.ts";
 import type { Status } from "./status.ts";
 
 export const MAX_PAGE = 500;
-/** A revoke or release names this many at most. */
-export const MAX_IDS = 1000;
+/** A revoke names this many at most, so that the answer fits into a packet. */
+export const MAX_IDS = 32;
 
 const Name = z
   .string()

@@ -73,7 +73,7 @@ export const delegationsRouter = router({
   }),
   borrow: input("delegations.borrow").mutation(async ({ ctx, input }): Promise<Output<"delegations.borrow">> => {
     const reply = fdReplyOf(ctx);
-    const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, ctx.signal);
+    const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, () => ctx.signal);
     return handOver(ctx.core, reply, live, fd);
   }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
@@ -84,22 +84,24 @@ export const delegationsRouter = router({
   release: input("delegations.release").mutation(
     async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.release">> => {
       const live = endable(core, caller, input.id);
-      if (live) await endNow(core, [live], caller, "give back");
-      return core.ledger.view(input.id);
+      if (!live) return core.ledger.view(input.id);
+      await endNow(core, [live], caller, "give back");
+      return viewOf(live);
     },
   ),
   revoke: input("delegations.revoke").mutation(
     async ({ ctx: { core, caller }, input: { ids, noticeMs } }): Promise<Output<"delegations.revoke">> => {
-      const lives = [...new Set(ids)].map((id) => endable(core, caller, id)).filter((live) => live !== undefined);
-      const noticed = noticeMs > 0 ? lives.filter(({ record }) => record.state === "active") : [];
-      for (const live of noticed) announce(core, live, noticeMs, caller.actor);
-      await endNow(
-        core,
-        lives.filter((live) => !noticed.includes(live)),
-        caller,
-        "revoke",
-      );
-      return ids.map((id) => core.ledger.view(id));
+      const lives = new Map(ids.map((id) => [id, endable(core, caller, id)]));
+      const now: Live[] = [];
+      for (const live of lives.values()) {
+        if (live && noticeMs > 0 && live.record.state === "active") announce(core, live, noticeMs, caller.actor);
+        else if (live) now.push(live);
+      }
+      await endNow(core, now, caller, "revoke");
+      return ids.map((id) => {
+        const live = lives.get(id);
+        return live ? viewOf(live) : core.ledger.view(id);
+      });
     },
   ),
   revokeAll: input("delegations.revokeAll").mutation(

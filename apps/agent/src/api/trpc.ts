@@ -65,7 +65,7 @@ const t = initTRPC.context<Context>().create({
       return with_(cause.message, TRPC_ERROR_CODES_BY_KEY[TRPC_CODES[cause.code]], { code: cause.code });
     // An output that does not fit is a ZodError too, and a bug of ours.
     if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) {
-      const issues = cause.issues.map(({ path, message }) => ({ path, message }));
+      const issues = cause.issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path, message: cut(message) }));
       return with_(describe(issues), shape.code, { code: "BAD_INPUT", issues });
     }
     if (cause && "syscall" in cause) {
@@ -79,6 +79,14 @@ const t = initTRPC.context<Context>().create({
     return with_("Internal error; the agent's log says more.", shape.code, { code: "INTERNAL" });
   },
 });
+
+/** An input may have thousands of problems, or one in a field whose name fills a packet; the answer must fit into one. */
+const MAX_ISSUES = 10;
+const MAX_WORDS = 200;
+
+function cut(message: string): string {
+  return message.length > MAX_WORDS ? `${message.slice(0, MAX_WORDS)}…` : message;
+}
 
 function describe(issues: { path: PropertyKey[]; message: string }[]): string {
   return `Bad input: ${issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message)).join("; ")}.`;

@@ -28,7 +28,7 @@ export class Requests {
   readonly #context: Pick<Context, "core" | "caller">;
   readonly #claimant: Claimant;
   readonly #wire: Wire;
-  readonly #running = new Map<string | number, AbortController>();
+  readonly #running = new Map<string | number, Run>();
   #closed = false;
 
   constructor(router: AnyTRPCRouter, context: Pick<Context, "core" | "caller">, claimant: Claimant, wire: Wire) {
@@ -59,7 +59,7 @@ export class Requests {
   /** The client has gone: everything that runs for it stops. */
   close(): void {
     this.#closed = true;
-    for (const controller of this.#running.values()) controller.abort();
+    for (const run of this.#running.values()) run.abort();
   }
 
   #problemOf({ id, method }: Request): AgentError | undefined {
@@ -89,13 +89,20 @@ export class Requests {
 
   async #run({ id, method, params }: Request): Promise<void> {
     const procedure = this.#procedures[method]!;
-    const controller = new AbortController();
-    const { signal } = controller;
-    this.#running.set(id, controller);
+    const run = new Run();
+    this.#running.set(id, run);
     const { type } = procedure._def;
     let attached: { fd: number; undo: () => void } | undefined;
     const fdReply: FdReply = { claimant: this.#claimant, attachFd: (fd, undo) => (attached = { fd, undo }) };
-    const ctx: Context = { ...this.#context, signal, fdReply };
+    const { core, caller } = this.#context;
+    const ctx: Context = {
+      core,
+      caller,
+      fdReply,
+      get signal() {
+        return run.signal;
+      },
+    };
     const refuse = (cause: unknown) => {
       const error = getTRPCErrorFromUnknown(cause);
       if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
@@ -109,10 +116,10 @@ export class Requests {
         type,
         getRawInput: async () => params,
         input: params,
-        signal,
+        signal: undefined,
         batchIndex: 0,
       });
-      if (type === "subscription") await this.#stream(id, result as AsyncIterable<unknown>, signal, refuse);
+      if (type === "subscription") await this.#stream(id, result as AsyncIterable<unknown>, run.signal, refuse);
       else if (attached) await this.#replyWithFd(id, result, attached.fd, attached.undo);
       else this.#reply(id, { result: result ?? null });
     } catch (cause) {
@@ -162,6 +169,25 @@ export class Requests {
 
   #send(message: object): Promise<void> | undefined {
     return this.#closed ? undefined : this.#wire.send(message);
+  }
+}
+
+/** A request under way. Most never ask for their signal, and making one is dear. */
+class Run {
+  #controller: AbortController | undefined;
+  #isAborted = false;
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#isAborted) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
   }
 }
 

@@ -41,13 +41,13 @@ export async function claim(
   return { live, fd: await handOver(core, live, claimant, warden, exportId) };
 }
 
-/** Request and claim in one. Where the buffer is taken and the wish waits, the call lasts until its turn; `stop` withdraws it. */
+/** Request and claim in one. Where the buffer is taken and the wish waits, the call lasts until its turn; the signal of `stopOf` withdraws it. */
 export async function borrow(
   core: Core,
   caller: Caller,
   claimant: Claimant,
   wish: Wish,
-  stop: AbortSignal,
+  stopOf: () => AbortSignal,
 ): Promise<{ live: Live; fd: number }> {
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
@@ -61,6 +61,7 @@ export async function borrow(
     return { live, fd: await handOver(core, live, claimant, warden, exportId) };
   }
   const live = request(core, caller, wish);
+  const stop = stopOf();
   const changed = (live.changed ??= new Signal());
   while (live.record.state === "waiting" && !stop.aborted) await changed.next(stop);
   if (stop.aborted) {

@@ -92,9 +92,9 @@ export class Ledger {
     this.changed.notify();
   }
 
-  /** Changes what only the screens see: nothing that a restart needs. */
-  show(live: Live, patch: Partial<Pick<Record, "revocation" | "ending">>): void {
-    this.#apply(live, patch);
+  /** Changes what is seen, not what is on disk: the record follows, or a restart finds the same by itself. */
+  show(lives: readonly Live[], patch: Partial<Record>): void {
+    for (const live of lives) this.#apply(live, patch);
   }
 
   /** Wakes at the next of the delegation's times. */
@@ -160,19 +160,17 @@ export class Ledger {
 }
 
 function draftOf(records: readonly Record[], { actor, action, patch }: Change): Draft {
-  const draft: Draft = { at: Date.now(), actor, action, detail: patch };
-  if (patch.state) draft.state = patch.state;
+  const at = Date.now();
   const [first] = records;
-  if (records.length > 1) return { ...draft, delegations: records.map(({ id }) => id) };
-  return {
-    ...draft,
-    delegation: first!.id,
-    buffer: first!.buffer,
-    account: first!.account,
-    state: patch.state ?? first!.state,
-  };
+  if (records.length > 1) {
+    return { at, actor, action, delegations: records.map(({ id }) => id), state: patch.state, detail: patch };
+  }
+  const { id, buffer, account, state } = first!;
+  return { at, actor, action, delegation: id, buffer, account, state: patch.state ?? state, detail: patch };
 }
 
 function withoutNulls(record: Record): Partial<Record> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null)) as Partial<Record>;
+  const kept: { [field: string]: unknown } = {};
+  for (const [field, value] of Object.entries(record)) if (value !== null) kept[field] = value;
+  return kept;
 }

@@ -8,6 +8,8 @@ import type { RevokeResult, Warden } from "../wardens/warden.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
+/** An end that is proven within this time is recorded at once; of one that takes longer the decision is recorded first. */
+const PROMPT_MS = 20;
 /** A revoke that takes longer is shown with what it waits for. */
 const SLOW_MS = 1000;
 /** Beyond so many at once only the ends are written on each, not the decision, which the audit has once. */
@@ -40,8 +42,6 @@ export async function ended(core: Core, lives: readonly Live[], withinMs: number
 }
 
 function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: string): void {
-  for (const live of lives) live.endedBy = actor;
-  ask(core, lives);
   const revocation: Revocation = {
     attempts: 1,
     method: lives[0]!.record.export?.method ?? null,
@@ -50,10 +50,32 @@ function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: st
     unproven: false,
     since: Date.now(),
   };
+  for (const live of lives) {
+    live.deadline?.cancel();
+    live.endedBy = actor;
+  }
+  ask(core, lives);
+  core.ledger.show(lives, { state: "revoking", reason, ending: null, revocation });
+  core.clock.after(PROMPT_MS, () => recordDecision(core, lives, actor));
+  core.clock.after(SLOW_MS, () => explainDelay(core, lives));
+}
+
+/** Most ends are proven before their decision would be written; then one row tells both. */
+function recordDecision(core: Core, lives: readonly Live[], actor: string): void {
+  const open = lives.filter(({ record }) => record.state === "revoking");
+  if (open.length === 0) return;
+  const { reason, revocation } = open[0]!.record;
   const patch = { state: "revoking", reason, ending: null, revocation } as const;
-  const project = lives.length <= MANY;
-  core.ledger.settle(lives, { actor, action: "delegation.ending", patch }, project);
-  for (const live of lives) watch(core, live);
+  core.ledger.settle(open, { actor, action: "delegation.ending", patch }, open.length <= MANY);
+}
+
+function explainDelay(core: Core, lives: readonly Live[]): void {
+  for (const live of lives) {
+    const { state, revocation } = live.record;
+    if (state !== "revoking" || !revocation || revocation.waitingFor) continue;
+    const waitingFor = `the kernel has not answered yet (${revocation.method ?? "no method"})`;
+    core.ledger.show([live], { revocation: { ...revocation, waitingFor } });
+  }
 }
 
 /** Has the exports cut: by their warden, or where that has died by the agent's own copy of the fd. */
@@ -180,23 +202,11 @@ function tryAgain(core: Core, live: Live, errno: string | null): void {
   const attempts = before?.attempts ?? 1;
   if (before) {
     const waitingFor = `the kernel answered ${errno}; attempt ${attempts + 1} follows`;
-    core.ledger.show(live, { revocation: { ...before, attempts: attempts + 1, lastErrno: errno, waitingFor } });
+    core.ledger.show([live], { revocation: { ...before, attempts: attempts + 1, lastErrno: errno, waitingFor } });
   }
   const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10));
   core.clock.after(delay, () => {
     if (live.exported) ask(core, [live]);
-  });
-}
-
-/** Says so where the kernel takes its time. */
-function watch(core: Core, live: Live): void {
-  live.deadline?.cancel();
-  if (isFinal(live.record.state)) return;
-  live.deadline = core.clock.after(SLOW_MS, () => {
-    const { state, revocation } = live.record;
-    if (state !== "revoking" || !revocation || revocation.waitingFor) return;
-    const waitingFor = `the kernel has not answered yet (${revocation.method ?? "no method"})`;
-    core.ledger.show(live, { revocation: { ...revocation, waitingFor } });
   });
 }
 

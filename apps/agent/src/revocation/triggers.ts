@@ -13,7 +13,8 @@ export function onDeadline(core: Core, live: Live): void {
   if (due(live.leaseEndsAt)) return end(core, [live], "expired", "agent");
   if (due(live.noticeAt)) {
     live.noticeAt = null;
-    if (!live.announced && expiresAt !== null) core.ledger.show(live, { ending: { reason: "expired", at: expiresAt } });
+    if (!live.announced && expiresAt !== null)
+      core.ledger.show([live], { ending: { reason: "expired", at: expiresAt } });
   }
   core.ledger.schedule(live);
 }

@@ -22,10 +22,13 @@ export function listAudit(store: Store, filter: AuditFilter): AuditEntry[] {
   if (filter.before !== undefined) where("seq < ?", filter.before);
   if (filter.buffer !== undefined) where("buffer = ?", filter.buffer);
   if (filter.delegation !== undefined) {
+    const { delegation } = filter;
+    where("seq >= (SELECT first_seq FROM delegations WHERE id = ?)", delegation);
+    where("seq <= (SELECT last_seq FROM delegations WHERE id = ?)", delegation);
     where(
       "(delegation = ? OR (delegations IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(delegations) WHERE value = ?)))",
-      filter.delegation,
-      filter.delegation,
+      delegation,
+      delegation,
     );
   }
   const clause = conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "";

@@ -19,16 +19,18 @@ export const MIGRATIONS: readonly string[] = [
     detail TEXT NOT NULL,         -- what changed: a merge patch (RFC 7396) of the record
     hash TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX audit_delegation ON audit(delegation) WHERE delegation IS NOT NULL;
 
+  -- No index: each would cost every decision another page in the log. A start reads the table once, and an audit search
+  -- finds its rows between first_seq and last_seq.
   CREATE TABLE delegations (
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,
     buffer TEXT NOT NULL,
     account TEXT NOT NULL,
+    first_seq INTEGER NOT NULL,   -- the audit rows that are about it lie between these two
+    last_seq INTEGER NOT NULL,
     record TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX delegations_live ON delegations(id) WHERE state IN ('waiting', 'offered', 'active', 'revoking');
 
   CREATE TABLE buffers (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -36,11 +38,12 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 
   CREATE TRIGGER audit_one AFTER INSERT ON audit WHEN NEW.delegation IS NOT NULL BEGIN
-    INSERT INTO delegations VALUES (NEW.delegation, NEW.state, NEW.buffer, NEW.account, NEW.detail)
-    ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = json_patch(record, excluded.record);
+    INSERT INTO delegations VALUES (NEW.delegation, NEW.state, NEW.buffer, NEW.account, NEW.seq, NEW.seq, NEW.detail)
+    ON CONFLICT (id) DO UPDATE SET
+      state = excluded.state, last_seq = excluded.last_seq, record = json_patch(record, excluded.record);
   END;
   CREATE TRIGGER audit_many AFTER INSERT ON audit WHEN NEW.delegations IS NOT NULL AND NEW.state IS NOT NULL BEGIN
-    UPDATE delegations SET state = NEW.state, record = json_patch(record, NEW.detail)
+    UPDATE delegations SET state = NEW.state, last_seq = NEW.seq, record = json_patch(record, NEW.detail)
     WHERE id IN (SELECT value FROM json_each(NEW.delegations));
   END;
   CREATE TRIGGER audit_buffer_defined AFTER INSERT ON audit WHEN NEW.action = 'buffer.defined' BEGIN

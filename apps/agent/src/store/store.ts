@@ -132,7 +132,7 @@ export class Store {
 
   #write(draft: Draft): void {
     if (!this.#db || !this.#insert) throw this.#refusal();
-    const fields = {
+    const row: AuditRow = {
       seq: this.#head.seq + 1,
       at: draft.at,
       actor: draft.actor,
@@ -143,11 +143,11 @@ export class Store {
       account: draft.account ?? null,
       state: draft.state ?? null,
       detail: JSON.stringify(draft.detail),
+      hash: "",
     };
-    // In the order of the table's columns.
-    const row: AuditRow = { ...fields, hash: hashOf(fields, this.#head.hash) };
+    row.hash = hashOf(row, this.#head.hash);
     try {
-      this.#insert.run(Object.values(row));
+      this.#insert.run(Object.values(row)); // in the order of the table's columns
     } catch (cause) {
       this.problem = this.#describe(cause);
       throw this.#refusal(cause);
