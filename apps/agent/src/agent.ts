@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import { HealthServer } from "./api/health.ts";
+import { appRouter } from "./api/router.ts";
 import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
@@ -137,7 +138,7 @@ async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): P
   const health = new HealthServer(core);
   closers.push(() => health.close());
   core.doors.url = await health.listen(core.config.port);
-  const broker = new Broker(core, core.config.socketPath);
+  const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients;
   closers.push(() => endExports(core));

@@ -2,6 +2,7 @@ import type { Claimed } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import { Signal } from "../clock/signal.ts";
+import type { FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
@@ -12,7 +13,7 @@ import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
 import { paged } from "./page.ts";
 import { states } from "./states.ts";
-import { type FdReply, fdReplyOf, input, type Output, requireOperator, router } from "./trpc.ts";
+import { fdReplyOf, input, type Output, requireOperator, router } from "./trpc.ts";
 
 export const delegationsRouter = router({
   list: input("delegations.list").query(

@@ -3,22 +3,7 @@ import { AgentError, type ErrorCode } from "@lendbuf/shared/errors";
 import { initTRPC } from "@trpc/server";
 import { type TRPC_ERROR_CODE_KEY, TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { z } from "zod";
-import type { Caller, Core } from "../core.ts";
-import type { Claimant } from "../delegations/live.ts";
-
-/** What only a door that can carry fds gives to a procedure. */
-export interface FdReply {
-  readonly claimant: Claimant;
-  /** The reply will carry a copy of this fd, which stays its owner's. `undo` is called if it cannot be sent. */
-  attachFd(fd: number, undo: () => void): void;
-}
-
-export interface Context {
-  readonly core: Core;
-  readonly caller: Caller;
-  readonly signal: AbortSignal;
-  readonly fdReply?: FdReply | undefined;
-}
+import type { Context, FdReply } from "../context.ts";
 
 export interface ErrorData {
   code: ErrorCode | string;

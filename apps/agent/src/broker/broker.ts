@@ -1,19 +1,22 @@
 import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { PacketServer, type PacketSocket, type Peer } from "@lendbuf/native/addon";
+import type { AnyTRPCRouter } from "@trpc/server";
 import type { Caller, Core } from "../core.ts";
 import { Connection } from "./connection.ts";
 
 /** The door for programs on this host: a unix socket, whose callers the kernel names. */
 export class Broker {
   readonly #core: Core;
+  readonly #router: AnyTRPCRouter;
   readonly #server: PacketServer;
   readonly #connections = new Set<Connection>();
   readonly #perUid = new Map<number, number>();
   readonly #nobody = overflowUid();
 
-  constructor(core: Core, path: string) {
+  constructor(core: Core, router: AnyTRPCRouter, path: string) {
     this.#core = core;
+    this.#router = router;
     makeFolder(dirname(path));
     this.#server = new PacketServer({
       path,
@@ -41,7 +44,7 @@ export class Broker {
     }
     const { uid } = socket.peer;
     this.#perUid.set(uid, this.#countOf(uid) + 1);
-    const connection: Connection = new Connection(this.#core, socket, callerOf(socket.peer), () => {
+    const connection: Connection = new Connection(this.#core, this.#router, socket, callerOf(socket.peer), () => {
       this.#connections.delete(connection);
       this.#perUid.set(uid, this.#countOf(uid) - 1);
     });

@@ -1,6 +1,6 @@
 import { closeSync, readFileSync } from "node:fs";
 import { isSystemError, type PacketSocket } from "@lendbuf/native/addon";
-import { appRouter } from "../api/router.ts";
+import type { AnyTRPCRouter } from "@trpc/server";
 import type { Caller, Core } from "../core.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
 import { onDisconnect } from "../revocation/triggers.ts";
@@ -28,13 +28,13 @@ export class Connection implements Claimant, Wire {
   /** An fd in flight is a kernel quota that all clients share, so each connection has one unread at most. */
   #fdSent = false;
 
-  constructor(core: Core, socket: PacketSocket, caller: Caller, onClose: () => void) {
+  constructor(core: Core, router: AnyTRPCRouter, socket: PacketSocket, caller: Caller, onClose: () => void) {
     this.#core = core;
     this.#socket = socket;
     this.#onClose = onClose;
     this.pid = socket.peer.pid;
     this.uid = socket.peer.uid;
-    this.#requests = new Requests(appRouter, { core, caller }, this, this);
+    this.#requests = new Requests(router, { core, caller }, this, this);
     socket.start({
       encoding: "utf8",
       acceptFds: false,

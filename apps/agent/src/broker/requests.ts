@@ -1,6 +1,6 @@
 import { AgentError } from "@lendbuf/shared/errors";
 import { type AnyTRPCRouter, getTRPCErrorFromUnknown, getTRPCErrorShape, isTrackedEnvelope } from "@trpc/server";
-import type { Context, FdReply } from "../api/trpc.ts";
+import type { Context, FdReply } from "../context.ts";
 import type { Claimant } from "../delegations/live.ts";
 
 /** The way back to the client. */

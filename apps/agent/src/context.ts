@@ -1,0 +1,16 @@
+import type { Caller, Core } from "./core.ts";
+import type { Claimant } from "./delegations/live.ts";
+
+/** What only a door that can carry fds gives to a procedure. */
+export interface FdReply {
+  readonly claimant: Claimant;
+  /** The reply will carry a copy of this fd, which stays its owner's. `undo` is called if it cannot be sent. */
+  attachFd(fd: number, undo: () => void): void;
+}
+
+export interface Context {
+  readonly core: Core;
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly fdReply?: FdReply | undefined;
+}
