@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -74,6 +75,9 @@ void IgnoreSignals() {
   for (int one : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) signal(one, SIG_IGN);
 }
 
+// A stray copy of an agent's socket would keep another warden from seeing its agent's end.
+void CloseInherited() { close_range(kAgent + 1, ~0u, 0); }
+
 void RaiseFileLimit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit)) return;
@@ -110,6 +114,7 @@ int main(int count, char** arguments) {
   try {
     Options options = ParseOptions(count, arguments);
     CheckAgent();
+    CloseInherited();
     RaiseFileLimit();
     InstallGuard();
     return Run(options);

@@ -1,0 +1,169 @@
+import { spawn } from "node:child_process";
+import { chmodSync, closeSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type PacketSocket, packetSocketPair } from "../src/addon.ts";
+import { decode, type ExportPacket, encodeExport, encodeRevoke, type WardenPacket } from "../src/warden/protocol.ts";
+import { type Build, SANITIZER_REPORT } from "./warden-builds.ts";
+
+export type Packet<Type extends WardenPacket["type"]> = Extract<WardenPacket, { type: Type }>;
+type Got = WardenPacket & { fds: number[] };
+
+export const REGISTERS = 0;
+export const MEMORY = 2;
+/** Where region 2 is plain memory. */
+export const PLAIN = 4 << 20;
+
+export interface Lent {
+  id: number;
+  fd: number;
+  error: number;
+  words: string;
+}
+
+export interface Ended {
+  status: number | null;
+  errors: string;
+}
+
+interface Options {
+  uid?: number;
+  /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
+  through?: (stateDirectory: string) => string[];
+}
+
+/** A real warden, with this test as its agent. */
+export class Warden {
+  readonly instance = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+  readonly directory = mkdtempSync(join(tmpdir(), "lendbuf-warden-"));
+  readonly lastWordPath = join(this.directory, "last-word.json");
+  readonly socket: PacketSocket;
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+  errors = "";
+  #serial = 0;
+  #nextId = 1;
+  #packets: Got[] = [];
+  #waiting: { wants(packet: Got): boolean; resolve(packet: Got): void; reject(error: Error): void }[] = [];
+  readonly #fds: number[] = [];
+
+  constructor(build: Build, options: Options = {}) {
+    chmodSync(this.directory, 0o777);
+    const { socket, fd } = packetSocketPair();
+    this.socket = socket;
+    const own = ["--device", "sim0", "--simulated", "--instance", this.instance, "--last-word", this.lastWordPath];
+    const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
+    const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
+    const child = spawn(program!, rest, { stdio: ["ignore", "ignore", "pipe", fd], detached: true, ...as });
+    closeSync(fd);
+    this.pid = child.pid!;
+    child.stderr!.on("data", (data) => {
+      this.errors += data;
+    });
+    this.ended = new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (status) => resolve({ status, errors: this.errors }));
+    });
+    this.ended.then(
+      () => this.#giveUp(`the warden ended: ${this.errors}`),
+      (error) => this.#giveUp(`the warden cannot be started: ${error}`),
+    );
+    socket.start({
+      encoding: "bytes",
+      acceptFds: true,
+      onPacket: (bytes, fds) => this.#take(bytes, fds),
+      onClose() {},
+    });
+  }
+
+  ready(): Promise<Packet<"ready">> {
+    return this.#next((packet): packet is Packet<"ready"> & Got => packet.type === "ready");
+  }
+
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** Asks for an export; what is left out is: writable, and one page of plain memory. */
+  async export(request: Partial<Omit<ExportPacket, "serial">> = {}): Promise<Lent> {
+    const serial = ++this.#serial;
+    const id = request.id ?? this.nextId();
+    const ranges = request.ranges ?? [{ offset: PLAIN, length: 4096 }];
+    const usual = { region: MEMORY, readOnly: false, scrubZero: false };
+    this.socket.send(encodeExport({ ...usual, ...request, ranges, serial, id }));
+    const packet = await this.#next(
+      (one): one is Packet<"exported"> & Got => one.type === "exported" && one.serial === serial,
+    );
+    return { id: packet.id, fd: packet.fds[0] ?? -1, error: packet.error, words: packet.words };
+  }
+
+  /** Asks for revokes; resolves with all answers to this one, in the order of their coming. */
+  async revoke(...ids: number[]): Promise<Packet<"revoked">["entries"]> {
+    const serial = ++this.#serial;
+    this.socket.send(encodeRevoke(serial, ids));
+    const entries: Packet<"revoked">["entries"] = [];
+    while (entries.length < ids.length) entries.push(...(await this.#nextRevoked(serial)).entries);
+    return entries;
+  }
+
+  /** Closes the agent's end and waits for the exit. */
+  async end(): Promise<Ended & { lastWord: LastWord }> {
+    this.socket.close();
+    const ended = await this.ended;
+    return { ...ended, lastWord: JSON.parse(readFileSync(this.lastWordPath, "utf8")) };
+  }
+
+  openFds(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** Whether its timer is set, by the kernel's account. */
+  isTicking(): boolean {
+    const fd = readdirSync(`/proc/${this.pid}/fd`).find((one) =>
+      readlinkSync(`/proc/${this.pid}/fd/${one}`).includes("timerfd"),
+    );
+    return !readFileSync(`/proc/${this.pid}/fdinfo/${fd}`, "utf8").includes("it_interval: (0, 0)");
+  }
+
+  /** Ends it, if the test has not; fails the test on what a sanitizer found. */
+  async [Symbol.asyncDispose]() {
+    this.socket.close();
+    const { errors } = await this.ended;
+    for (const fd of this.#fds) closeSync(fd);
+    if (SANITIZER_REPORT.test(errors)) throw new Error(errors);
+  }
+
+  #nextRevoked(serial: number): Promise<Packet<"revoked">> {
+    return this.#next((one): one is Packet<"revoked"> & Got => one.type === "revoked" && one.serial === serial);
+  }
+
+  #next<T extends Got>(wants: (packet: Got) => packet is T): Promise<T> {
+    const index = this.#packets.findIndex(wants);
+    if (index >= 0) return Promise.resolve(this.#packets.splice(index, 1)[0] as T);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ wants, resolve: resolve as (packet: Got) => void, reject });
+    });
+  }
+
+  #take(bytes: Uint8Array, fds: number[]): void {
+    this.#fds.push(...fds);
+    const packet = { ...decode(bytes), fds };
+    const index = this.#waiting.findIndex(({ wants }) => wants(packet));
+    if (index >= 0) this.#waiting.splice(index, 1)[0]!.resolve(packet);
+    else this.#packets.push(packet);
+  }
+
+  #giveUp(why: string): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new Error(why));
+  }
+}
+
+export interface LastWord {
+  version: number;
+  instance: string;
+  device: string;
+  bootId: string;
+  complete: boolean;
+  exports: number;
+  unrevoked: { id: number; errno: string }[];
+}

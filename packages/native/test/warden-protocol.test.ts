@@ -1,0 +1,79 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import * as protocol from "../src/warden/protocol.ts";
+import { compiled } from "./compiled.ts";
+
+const header: Record<string, number> = JSON.parse(execFileSync(compiled("warden-protocol.cc"), { encoding: "utf8" }));
+
+describe("the packets", () => {
+  it("have the same sizes, numbers and flags in TypeScript and in protocol.h", () => {
+    const { VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, TYPES, FLAGS, SIZES } = protocol;
+    const methods = Object.fromEntries(protocol.METHODS.map((name, value) => [`method ${name}`, value]));
+    const scopes = Object.fromEntries(protocol.SCOPES.map((name, value) => [`scope ${name}`, value]));
+    const named = (what: string, values: Record<string, number>) =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [`${what} ${name}`, value]));
+
+    expect({
+      ...{ VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, ...methods, ...scopes },
+      ...{ ...named("type", TYPES), ...named("flag", FLAGS), ...named("size", SIZES) },
+    }).toEqual(Object.fromEntries(Object.entries(header).filter(([name]) => !name.startsWith("at "))));
+  });
+
+  it("have each field of EXPORT where protocol.h has it", () => {
+    const ranges = [
+      { offset: 0x1_0000_1000, length: 0x2000 },
+      { offset: 0x8000, length: 2 ** 40 },
+    ];
+
+    const bytes = Buffer.from(
+      protocol.encodeExport({ serial: 7, id: 2 ** 53 - 1, region: 2, ranges, readOnly: true, scrubZero: true }),
+    );
+
+    expect(bytes.length).toBe(header["size export"]! + 2 * header["size range"]!);
+    expect(bytes.readUInt32LE(header["at header.serial"])).toBe(7);
+    expect(bytes.readBigUInt64LE(header["at export.id"])).toBe(2n ** 53n - 1n);
+    expect(bytes.readUInt32LE(header["at export.region"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at export.flags"])).toBe(3);
+    expect(bytes.readUInt32LE(header["at export.range_count"])).toBe(2);
+    expect(bytes.readBigUInt64LE(header["size export"]!)).toBe(0x1_0000_1000n);
+    expect(bytes.readBigUInt64LE(header["size export"]! + 24)).toBe(2n ** 40n);
+  });
+
+  it("have each field of REVOKE where protocol.h has it", () => {
+    const bytes = Buffer.from(protocol.encodeRevoke(9, [5, 2 ** 40]));
+
+    expect(bytes.length).toBe(header["size revoke"]! + 16);
+    expect(bytes.readUInt32LE(0)).toBe(header["type revoke"]);
+    expect(bytes.readUInt32LE(header["at header.serial"])).toBe(9);
+    expect(bytes.readUInt32LE(header["at revoke.count"])).toBe(2);
+    expect(bytes.readBigUInt64LE(header["size revoke"]! + 8)).toBe(2n ** 40n);
+  });
+
+  it("are decoded from where protocol.h has each field of REVOKED", () => {
+    const bytes = Buffer.alloc(header["size revoked"]! + header["size revokedEntry"]!);
+    const entry = header["size revoked"]!;
+    bytes.writeUInt32LE(header["type revoked"]!, 0);
+    bytes.writeUInt32LE(3, 4);
+    bytes.writeUInt32LE(1, header["at revoked.count"]);
+    bytes.writeBigUInt64LE(2n ** 40n, entry + header["at revokedEntry.id"]!);
+    bytes.writeBigUInt64LE(1500n, entry + header["at revokedEntry.duration_ns"]!);
+    bytes.writeUInt32LE(3, entry + header["at revokedEntry.method"]!);
+    bytes.writeInt32LE(16, entry + header["at revokedEntry.error"]!);
+    bytes.writeUInt32LE(1, entry + header["at revokedEntry.safe"]!);
+    bytes.writeInt32LE(-1, entry + header["at revokedEntry.probe_size"]!);
+
+    expect(protocol.decode(bytes)).toEqual({
+      type: "revoked",
+      serial: 3,
+      entries: [{ id: 2 ** 40, durationUs: 1.5, method: "ftruncate", error: 16, safe: true, probe: -1 }],
+    });
+  });
+
+  it("are refused where they are too short or of no known type", () => {
+    expect(() => protocol.decode(new Uint8Array(2))).toThrow(RangeError);
+    expect(() => protocol.decode(Uint8Array.of(protocol.TYPES.revoked, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0))).toThrow(
+      RangeError,
+    );
+    expect(() => protocol.decode(Uint8Array.of(99, 0, 0, 0, 0, 0, 0, 0))).toThrow("unknown type 99");
+  });
+});
