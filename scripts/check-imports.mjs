@@ -28,8 +28,8 @@ const AREAS = [
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
-  // core.ts: the types of all parts, for those above buffers and devices.
-  { area: "agent parts", files: /^apps\/agent\/src\/core\.ts$/, may: AGENT_DOMAIN },
+  // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
+  { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: AGENT_DOMAIN },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
