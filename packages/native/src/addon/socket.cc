@@ -29,13 +29,6 @@ bool HasPeerShutDown(int socket) {
   return poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP));
 }
 
-// The error of a peer that died with packets of ours unread. It would hide the packets that the peer left for us.
-void ClearError(int socket) {
-  int error;
-  socklen_t length = sizeof error;
-  getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
-}
-
 bool IsPeerGone(int error) { return error == EPIPE || error == ECONNRESET; }
 
 // A string is encoded into `space`.
@@ -188,7 +181,8 @@ void PacketSocket::Close() {
 void PacketSocket::OnReady(bool failed, int events) {
   Napi::HandleScope scope(Env());
   [[maybe_unused]] Napi::Value self = Value();  // a callback may drop the last reference
-  if (failed) ClearError(poll_->fd());
+  // A peer that died with packets of ours unread: the next call takes the error away, and what the peer left for us
+  // comes after.
   if (failed || (events & UV_WRITABLE)) FlushSome();
   ReadSome();
   if (poll_) Watch();
@@ -198,7 +192,7 @@ void PacketSocket::ReadSome() {
   for (int i = 0; i < kPacketsPerWake && Reads(); i++) {
     auto space = environment_.packet_space().first(kMaxPacketBytes);
     Received received = ReceivePacket(poll_->fd(), space, handlers_->accept_fds);
-    if (received.size == -ECONNRESET) continue;  // what the peer left for us comes after
+    if (received.size == -ECONNRESET) continue;
     if (received.size == -EAGAIN && !peer_takes_no_more_) return;
     if (std::optional<int> reason = ReasonToEnd(received)) {
       received.fds.clear();  // before anybody hears of it

@@ -9,7 +9,7 @@
 namespace lendbuf {
 
 namespace guard_internal {
-thread_local __attribute__((tls_model("initial-exec"))) Armed armed;
+constinit thread_local __attribute__((tls_model("initial-exec"))) Armed armed{};
 }
 
 namespace {
@@ -32,7 +32,7 @@ void Chain(int signal_number, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal_number);
   } else if (!(previous.sa_handler == SIG_IGN && sent_by_kill)) {
-    signal(signal_number, SIG_DFL);            // a real fault happens again and ends the process as it would have without us
+    signal(signal_number, SIG_DFL);  // a real fault happens again and ends the process as it would have without us
     if (sent_by_kill) raise(signal_number);  // kill(2) does not
   }
   chaining = false;
@@ -54,7 +54,7 @@ void InstallGuard() {
   struct sigaction current;
   sigaction(SIGBUS, nullptr, &current);
   if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == OnBusError) return;
-  struct sigaction ours{};
+  struct sigaction ours {};
   ours.sa_sigaction = OnBusError;
   ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   sigemptyset(&ours.sa_mask);

@@ -1,8 +1,9 @@
 // Access to memory that the kernel may take away at any moment.
 //
-// One SIGBUS handler per process, one armed range per thread: a fault inside of the range ends the access and Guarded answers
-// false; any other SIGBUS goes on to whoever handled it before. A handler that is installed later and does not chain to ours
-// (Node's process.on("SIGBUS") is one) defeats the guard, so InstallGuard is called again at each mapping.
+// One SIGBUS handler per process, one armed range per thread: a fault inside of the range ends the access and Guarded
+// answers false; any other SIGBUS goes on to whoever handled it before. A handler that is installed later and does not
+// chain to ours (Node's process.on("SIGBUS") is one) defeats the guard, so InstallGuard is called again at each
+// mapping.
 #pragma once
 #include <setjmp.h>
 
@@ -20,7 +21,7 @@ struct Armed {
   const char* high;
 };
 // initial-exec: the handler must not meet a thread-local block that is allocated on first use.
-extern thread_local __attribute__((tls_model("initial-exec"))) Armed armed;
+extern constinit thread_local __attribute__((tls_model("initial-exec"))) Armed armed;
 }  // namespace guard_internal
 
 // Runs `access`, which touches [low, high) and has neither destructors nor exceptions. False where the memory was gone.
