@@ -9,14 +9,16 @@ const root = resolve(import.meta.dirname, "..");
 const prefix = resolve(dirname(process.execPath), "..");
 const hasHeaders = existsSync(join(prefix, "include/node/node_api.h"));
 const nodeGyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
+const lock = join(root, "build/lock");
 const configuredFor = join(root, "build/configured-for.json");
 
 function gyp(command, ...options) {
   const nodedir = hasHeaders ? [`--nodedir=${prefix}`] : [];
   // -k: the addon is built even while the warden does not compile.
   const env = { ...process.env, MAKEFLAGS: "-k" };
-  const args = [nodeGyp, command, "--release", "--loglevel=warn", ...nodedir, ...options];
-  const { status } = spawnSync(process.execPath, args, { stdio: "inherit", cwd: root, env });
+  // Two builds at once, of two terminals or two tests, wait for each other.
+  const args = [lock, process.execPath, nodeGyp, command, "--release", "--loglevel=warn", ...nodedir, ...options];
+  const { status } = spawnSync("flock", args, { stdio: "inherit", cwd: root, env });
   if (status !== 0) process.exit(status ?? 1);
 }
 
@@ -27,10 +29,10 @@ function configuration() {
   return JSON.stringify({ root, node: process.version, prefix, sources, gypFile });
 }
 
+mkdirSync(dirname(lock), { recursive: true });
 const wanted = configuration();
 if (!existsSync(configuredFor) || readFileSync(configuredFor, "utf8") !== wanted) {
   gyp("configure");
-  mkdirSync(dirname(configuredFor), { recursive: true });
   writeFileSync(configuredFor, wanted);
 }
 gyp("build", "--jobs", "2");
