@@ -41,6 +41,8 @@ async function start(config: Config): Promise<Agent> {
   }
 }
 
+// A closed pipe behind `npm start | head` must not end the agent, and with it what it has lent.
+process.stdout.on("error", () => {});
 const config = configOrExit();
 const agent = await start(config);
 let ending = false;

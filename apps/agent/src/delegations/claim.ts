@@ -31,6 +31,7 @@ export async function claim(
   if (outcome === "ENDED") throw alreadyEnded(core, id);
   if (live.record.state === "active") await replaceOldExport(core, live);
 
+  checkPresent(claimant);
   const warden = live.target.device.readyWarden();
   const exportId = warden.nextExportId();
   core.ledger.grant(live, {
@@ -49,6 +50,7 @@ export async function borrow(
   wish: Wish,
   stopOf: () => AbortSignal,
 ): Promise<{ live: Live; fd: number }> {
+  checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
     const warden = target.device.readyWarden();
@@ -68,7 +70,17 @@ export async function borrow(
     end(core, [live], claimant.isClosed ? "disconnected" : "withdrawn", caller.actor);
     throw new AgentError("CANCELLED", `The wait for "${wish.buffer}" was given up.`);
   }
-  return claim(core, caller, claimant, live.record.id);
+  try {
+    return await claim(core, caller, claimant, live.record.id);
+  } catch (cause) {
+    end(core, [live], claimant.isClosed ? "disconnected" : "withdrawn", caller.actor); // the caller was never told its id
+    throw cause;
+  }
+}
+
+/** Who has gone can hold nothing, and nothing would end what it claimed. @throws AgentError CANCELLED */
+function checkPresent(claimant: Claimant): void {
+  if (claimant.isClosed) throw new AgentError("CANCELLED", "The connection was closed before the claim.");
 }
 
 function activation(

@@ -151,7 +151,7 @@ function show(core: Core, live: Live, verdict: Exclude<Verdict, { proof: Proof }
 
 /** Last words are kept for as long as the books, in memory or on disk, may still need them. */
 function forgetUnneeded(core: Core): void {
-  if (core.store.problem || core.store.unwritten > 0) return;
+  if (core.store.problem || core.store.unwritten > 0 || core.store.keptAside) return;
   const { stateDirectory } = core.config;
   const needed = new Set([...core.devices.values()].map((device) => device.view().warden?.instance));
   for (const { record } of core.ledger.live.values()) needed.add(record.export?.warden);

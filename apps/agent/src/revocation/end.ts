@@ -28,11 +28,11 @@ export function end(core: Core, lives: readonly Live[], reason: EndReason, actor
   advanceTargets(core, unexported);
 }
 
-/** Waits until all have ended, or so long; whoever has not is `revoking` still. */
+/** Waits until all have ended, or so long; whoever has not is `revoking` still. What nobody can prove any more is not waited for. */
 export async function ended(core: Core, lives: readonly Live[], withinMs: number): Promise<void> {
   const until = core.clock.now() + withinMs;
   for (const live of lives) {
-    while (!isFinal(live.record.state) && core.clock.now() < until) {
+    while (!isFinal(live.record.state) && !live.record.revocation?.unproven && core.clock.now() < until) {
       const changed = (live.changed ??= new Signal());
       const alarm = core.clock.at(until, () => changed.notify());
       await changed.next();
