@@ -1,5 +1,6 @@
 import type { RevokeSummary } from "@lendbuf/shared/api";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import type { Status } from "@lendbuf/shared/status";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { TestAgent } from "./lendbuf.ts";
 
@@ -59,6 +60,20 @@ describe("revoke", () => {
     await holder.sees(/sim0\/ch0 will be taken back in/);
     await agent.clear();
     await holder.ended;
+  });
+
+  it("exits with 9 while the kernel has not confirmed it, and says what it waits for", async () => {
+    const { id, holder } = await claimed("sim0/ch0");
+    const { devices } = await agent.json<Status>("status");
+    const warden = devices[0]!.warden!.pid;
+    process.kill(warden, "SIGSTOP");
+
+    const { code, stdout } = await agent.run("revoke", id);
+    process.kill(warden, "SIGCONT");
+
+    expect(stdout).toMatch(new RegExp(`^ *${id} {2}sim0/ch0 +uid:\\d+ +revoking +waits for `, "m"));
+    expect(code).toBe(9);
+    await holder.sees(/was taken back \(operator; ftruncate, size 0/);
   });
 
   it("of several, where one does not exist, ends none", async () => {

@@ -24,7 +24,11 @@ export async function openMemory(buffer: string): Promise<Memory> {
 
 async function borrow(buffer: string): Promise<Memory> {
   const agent = await connect();
-  const lease = await agent.borrow({ buffer, access: "read-only", leaseMs: 600_000, purpose: "plot-channel" });
+  const request = { buffer, access: "read-only", leaseMs: 600_000, purpose: "plot-channel" } as const;
+  const lease = await agent.borrow(request).catch((error: unknown) => {
+    agent.close();
+    throw error;
+  });
   const { id } = lease.delegation;
   return {
     name: buffer,

@@ -52,20 +52,18 @@ export class Table<Row> {
 }
 
 function place<Row>(columns: readonly Column<Row>[], rows: readonly Row[], total: number): Placed<Row>[] {
-  let placed = columns.map((column) => ({
+  const placed = columns.map((column) => ({
     column,
     width: Math.max(widthOf(column.title), ...rows.map((row) => widthOf(harmless(column.cell(row))))),
   }));
-  while (!shrink(placed, total, NARROW)) {
-    const dispensable = placed.filter(({ column }) => column.leaveOut !== undefined);
-    if (dispensable.length === 0) {
-      shrink(placed, total, 1);
-      break;
-    }
-    const next = Math.min(...dispensable.map(({ column }) => column.leaveOut!));
-    placed = placed.filter(({ column }) => column.leaveOut !== next);
-  }
-  return placed;
+  const next = Math.min(...columns.map(({ leaveOut = Number.POSITIVE_INFINITY }) => leaveOut));
+  const isLastTry = next === Number.POSITIVE_INFINITY;
+  if (shrink(placed, total, isLastTry ? 1 : NARROW) || isLastTry) return placed;
+  return place(
+    columns.filter(({ leaveOut }) => leaveOut !== next),
+    rows,
+    total,
+  );
 }
 
 /** Takes from the widest column until all fit; false where none is wider than `least` any more. */
