@@ -4,8 +4,11 @@ import type { Claimant } from "./delegations/live.ts";
 /** What only a door that can carry fds gives to a procedure. */
 export interface FdReply {
   readonly claimant: Claimant;
-  /** The reply will carry a copy of this fd, which stays its owner's. `undo` is called if it cannot be sent. */
-  attachFd(fd: number, undo: () => void): void;
+  /**
+   * The reply will carry a copy of an fd, which stays its owner's and is asked for when the reply is sent, which may be a while later:
+   * `fd` throws where its delegation has ended meanwhile. `undo` is called if it cannot be sent.
+   */
+  attachFd(fd: () => number, undo: () => void): void;
 }
 
 export interface Context {

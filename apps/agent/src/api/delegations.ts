@@ -113,7 +113,7 @@ export const delegationsRouter = router({
   ),
 });
 
-function handOver(core: Core, reply: FdReply, live: Live, fd: number): Claimed {
+function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
   return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
 }

@@ -65,13 +65,14 @@ export class Connection implements Claimant, Wire {
     return undefined;
   }
 
-  async sendFd(message: object, fd: number): Promise<boolean> {
+  async sendFd(message: object, fdOf: () => number): Promise<boolean> {
     const until = this.#core.clock.now() + UNREAD_MS;
     while (this.#fdSent && this.#socket.hasUnread()) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
       if (this.#closed) return true; // its delegations end with it
       if (this.#core.clock.now() > until) return false;
     }
+    const fd = fdOf();
     try {
       this.#socket.send(JSON.stringify(message), [fd]);
       this.#fdSent = true;

@@ -7,8 +7,8 @@ import type { Claimant } from "../delegations/live.ts";
 export interface Wire {
   /** Resolves when the client has room for more. */
   send(message: object): Promise<void> | undefined;
-  /** Sends once the client has read the fds it was sent before; false where it does not in time. */
-  sendFd(message: object, fd: number): Promise<boolean>;
+  /** Sends once the client has read the fds it was sent before; false where it does not in time. Asks for the fd at the last moment, and rejects with what that throws. */
+  sendFd(message: object, fd: () => number): Promise<boolean>;
   /** Ends the connection after what was sent. */
   drop(why: string): void;
 }
@@ -92,7 +92,7 @@ export class Requests {
     const run = new Run();
     this.#running.set(id, run);
     const { type } = procedure._def;
-    let attached: { fd: number; undo: () => void } | undefined;
+    let attached: { fd: () => number; undo: () => void } | undefined;
     const fdReply: FdReply = { claimant: this.#claimant, attachFd: (fd, undo) => (attached = { fd, undo }) };
     const { core, caller } = this.#context;
     const ctx: Context = {
@@ -158,7 +158,7 @@ export class Requests {
     void this.#send({ jsonrpc: "2.0", id, ...message });
   }
 
-  async #replyWithFd(id: string | number, result: unknown, fd: number, undo: () => void): Promise<void> {
+  async #replyWithFd(id: string | number, result: unknown, fd: () => number, undo: () => void): Promise<void> {
     if (this.#closed || (await this.#wire.sendFd({ jsonrpc: "2.0", id, result }, fd))) return;
     undo();
     throw new AgentError(

@@ -14,7 +14,7 @@ export async function claim(
   caller: Caller,
   claimant: Claimant,
   id: number,
-): Promise<{ live: Live; fd: number }> {
+): Promise<{ live: Live; fd: () => number }> {
   const live = core.ledger.live.get(id);
   if (!live) throw alreadyEnded(core, id);
   if (live.record.account !== caller.account)
@@ -49,7 +49,7 @@ export async function borrow(
   claimant: Claimant,
   wish: Wish,
   stopOf: () => AbortSignal,
-): Promise<{ live: Live; fd: number }> {
+): Promise<{ live: Live; fd: () => number }> {
   checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
@@ -103,7 +103,13 @@ function activation(
 }
 
 /** The grant is on disk: make the export. From here on only `end` takes it back. */
-async function handOver(core: Core, live: Live, claimant: Claimant, warden: Warden, exportId: number): Promise<number> {
+async function handOver(
+  core: Core,
+  live: Live,
+  claimant: Claimant,
+  warden: Warden,
+  exportId: number,
+): Promise<() => number> {
   const { definition } = live.target;
   live.claimant = claimant;
   claimant.holding.add(live);
@@ -129,8 +135,14 @@ async function handOver(core: Core, live: Live, claimant: Claimant, warden: Ward
   if (live.exported?.id !== exportId) closeSync(fd);
   else live.exported.fd = fd;
   // It may have been ended while the warden was at work; the warden has that revoke behind the export.
-  if (live.record.state !== "active") throw alreadyEnded(core, live.record.id);
-  return fd;
+  const fdWhileLent = () => {
+    // Closed at the end, its number is the next export's: somebody else's.
+    if (live.exported?.fd !== fd || live.exported.id !== exportId || live.record.state !== "active")
+      throw alreadyEnded(core, live.record.id);
+    return fd;
+  };
+  fdWhileLent();
+  return fdWhileLent;
 }
 
 function startLease(core: Core, live: Live): void {
