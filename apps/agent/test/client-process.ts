@@ -40,7 +40,7 @@ export class ClientProcess {
   constructor(socket: string, { uid, gid }: ClientOptions = {}) {
     this.#child = spawn(compiled("client"), [socket], {
       ...(uid !== undefined && { uid, gid: gid ?? uid }),
-      stdio: ["pipe", "pipe", "inherit", "ignore", this.board.fd, "pipe"],
+      stdio: ["pipe", "pipe", "inherit", "pipe", this.board.fd],
     });
     this.pid = this.#child.pid!;
     this.#child.stdin!.on("error", () => {}); // it has ended: the answers say so
@@ -132,7 +132,7 @@ export class ClientProcess {
   /** Gives one of its fds to processes that read; once per client. They outlive it. */
   async lend(fd: number, options: ReadersOptions): Promise<Readers> {
     const pid = Number(await this.tell(`lend ${fd} ${readersCommand(options).join(" ")}`));
-    const readers = new Readers(pid, this.#child.stdio[5] as Readable, this.board, options);
+    const readers = new Readers(pid, this.#child.stdio[3] as Readable, this.board, options);
     this.#readers.push(readers);
     await readers.reading();
     return readers;

@@ -1,6 +1,6 @@
 // A client of the agent in a process of its own: does what it is told, a line per command, a line per answer.
 //   client SOCKET
-// Descriptor 4 is a board (see readers.c), 5 takes what readers print.
+// Descriptor 3 takes what readers print, 4 is a board (see readers.c).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { kFirst = 3, kBoard = 4, kTold = 5, kPacket = 65536, kMost = 4096, kPage = 4096, kLifeSeconds = 120 };
+enum { kMemory = 3, kTold = 3, kBoard = 4, kPacket = 65536, kMost = 4096, kPage = 4096, kLifeSeconds = 120 };
 
 static int agent;
 static struct {
@@ -142,8 +142,7 @@ static void lend(int index, char* command) {
   if (child == 0) {
     setpgid(0, 0);
     dup2(kTold, STDOUT_FILENO);
-    dup2(lent[index].fd, kFirst);
-    close(kTold);
+    dup2(lent[index].fd, kMemory);
     close(STDIN_FILENO);
     execv(arguments[0], arguments);
     _exit(1);

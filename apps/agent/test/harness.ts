@@ -1,5 +1,5 @@
 // A real agent in a process of its own, with a folder and a socket of its own, for tests of the whole.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,6 +187,30 @@ export interface Bystander {
   /** It is answered, its delegation lives and its memory reads as before; else this throws. Gives the milliseconds that it took. */
   check(): Promise<number>;
   stop(): Promise<void>;
+}
+
+let ordinary: { uid?: number } | undefined;
+
+/** Whom to be in order to have no special rights: ourselves, or where the tests run as root somebody else, if the checkout is open to others. */
+export function ordinaryUser(): { uid?: number } {
+  if (ordinary) return ordinary;
+  const uid = 1234;
+  const look = () => spawnSync(process.execPath, ["-e", "fs.accessSync(process.argv[1])", MAIN], { uid, gid: uid });
+  ordinary = process.getuid!() !== 0 ? {} : look().status === 0 ? { uid } : {};
+  if (process.getuid!() === 0 && !ordinary.uid)
+    console.log(
+      `${MAIN} is closed to other users, so the agent runs as root here. Open its folders (chmod o+x) for the ordinary case.`,
+    );
+  return ordinary;
+}
+
+/** Also of one that nobody waits for: a zombie runs no more. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 /** How many files a process has open. */
