@@ -16,4 +16,6 @@ export interface Context {
   readonly caller: Caller;
   readonly signal: AbortSignal;
   readonly fdReply?: FdReply | undefined;
+  /** Resolves when the client has taken enough of what it was sent to get a state more; undefined where it has. */
+  readonly room?: (() => Promise<void> | undefined) | undefined;
 }

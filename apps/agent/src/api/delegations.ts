@@ -34,8 +34,9 @@ export const delegationsRouter = router({
     ({ ctx: { core, caller }, input }): Output<"delegations.get"> => visible(core, caller, input.id),
   ),
 
-  watch: input("delegations.watch").subscription(({ ctx: { core, caller, signal }, input: { limit } }) =>
-    states(core.ledger.changed, signal, (): Output<"delegations.watch"> => {
+  watch: input("delegations.watch").subscription(({ ctx, input: { limit } }) =>
+    states(ctx, ctx.core.ledger.changed, (): Output<"delegations.watch"> => {
+      const { core, caller } = ctx;
       const account = caller.isOperator ? undefined : caller.account;
       const { found, total } = listDelegations(core, { account, all: false });
       return {
@@ -52,13 +53,14 @@ export const delegationsRouter = router({
   ),
   /** Each state that it comes to, until its end. */
   follow: input("delegations.follow").subscription(async function* ({
-    ctx: { core, caller, signal },
+    ctx,
     input: { id },
   }): AsyncGenerator<Output<"delegations.follow">> {
+    const { core, caller } = ctx;
     visible(core, caller, id);
     const live = core.ledger.live.get(id);
     const changed = live ? (live.changed ??= new Signal()) : new Signal();
-    for await (const delegation of states(changed, signal, () => core.ledger.view(id))) {
+    for await (const delegation of states(ctx, changed, () => core.ledger.view(id))) {
       yield delegation;
       if (isFinal(delegation.state) && !delegation.unrecorded) return;
     }

@@ -6,8 +6,8 @@ import { input, type Output, router } from "./trpc.ts";
 
 export const statusRouter = router({
   get: input("status.get").query(({ ctx: { core } }): Output<"status.get"> => statusOf(core)),
-  watch: input("status.watch").subscription(({ ctx: { core, signal } }) =>
-    states(core.changed, signal, (): Output<"status.watch"> => statusOf(core)),
+  watch: input("status.watch").subscription(({ ctx }) =>
+    states(ctx, ctx.core.changed, (): Output<"status.watch"> => statusOf(ctx.core)),
   ),
 });
 
