@@ -28,10 +28,14 @@ function store({ fd }: Lent, offset: number, value: number): void {
   writeSync(fd, bytes, 0, 4, offset);
 }
 
-/** Waits until the device has captured this many samples from now on, and answers the last of them. */
+/** Waits until the device has captured this many samples from now on, and answers them. */
 async function capture(registers: Lent, ring: Lent, channel: number, count: number): Promise<Int16Array> {
   const start = load(registers, register.samples);
   await until(() => load(registers, register.samples) - start >= count);
+  return latest(registers, ring, channel, count);
+}
+
+function latest(registers: Lent, ring: Lent, channel: number, count: number): Int16Array {
   const bytes = Buffer.alloc(RING);
   const position = load(registers, register.position(channel));
   readSync(ring.fd, bytes, 0, RING, 0);
@@ -47,6 +51,11 @@ function frequency(samples: Int16Array, sampleRate: number): number {
 }
 
 const peak = (samples: Int16Array) => samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+
+/** What a sine of 1 kHz changes at most from one sample to the next: more means that samples are missing. */
+const SINE_STEP = 8000 * 2 * Math.PI * 0.004 + 20;
+
+const steepest = (samples: Int16Array) => peak(samples.subarray(1).map((sample, i) => sample - samples[i]!));
 
 function borrowRegisters(warden: Warden, readOnly = false): Promise<Lent> {
   return warden.export({ region: REGISTERS, ranges: [{ offset: 0, length: 4096 }], readOnly });
@@ -78,8 +87,7 @@ describe.each(builds)("the simulated digitizer ($name)", (build) => {
     const noise = await capture(registers, rings[CHANNEL.noise]!, CHANNEL.noise, 10_000);
 
     expect(frequency(sine, 250_000)).toBeCloseTo(1000, -2);
-    const errors = sine.map((sample, i) => (i === 0 ? 0 : sample - sine[i - 1]!));
-    expect(peak(errors)).toBeLessThan(8000 * 2 * Math.PI * 0.004 + 20); // no gap: never steeper than a sine of that amplitude
+    expect(steepest(sine)).toBeLessThan(SINE_STEP);
     expect(peak(sine)).toBeGreaterThan(7900);
     expect(frequency(square, 250_000)).toBeCloseTo(500, -2);
     expect(new Set(square)).toEqual(new Set([8000, -8000]));
@@ -112,6 +120,24 @@ describe.each(builds)("the simulated digitizer ($name)", (build) => {
     expect(frequency(quiet, 500_000)).toBeCloseTo(1000, -2);
     expect(peak(off)).toBe(0);
     expect([Math.max(...loud), Math.min(...loud)]).toEqual([32_767, -32_768]);
+  });
+
+  it("loses no sample where settings change, also with the last words of a holder", async () => {
+    await using warden = new Warden(build);
+    const reader = await borrowRegisters(warden, true);
+    const sine = await borrowRing(warden, CHANNEL.sine);
+    const start = load(reader, register.samples);
+
+    for (let gain = 1; gain <= 20; gain++) {
+      const registers = await borrowRegisters(warden);
+      store(registers, register.gain(CHANNEL.square), gain);
+      if (gain % 2) await until(() => load(reader, register.gain(CHANNEL.square)) === gain);
+      await warden.revoke(registers.id);
+    }
+
+    const count = load(reader, register.samples) - start;
+    expect(count).toBeGreaterThan(1000);
+    expect(steepest(latest(reader, sine, CHANNEL.sine, count))).toBeLessThan(SINE_STEP);
   });
 
   it("puts right what a holder writes to a read-only register, and keeps the other bytes", async () => {

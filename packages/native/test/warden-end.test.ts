@@ -125,6 +125,20 @@ describe.each(builds)("the end of a warden ($name)", (build) => {
   });
 });
 
+describe("a warden's start", () => {
+  it("drops what it inherits: a stray copy of a socket would hide its peer's end", async () => {
+    const inheriting: Build = {
+      name: "inheriting",
+      command: ["sh", "-c", 'exec "$0" "$@" 9</dev/null', ...plain.command],
+    };
+    await using warden = new Warden(inheriting);
+
+    await warden.ready();
+
+    expect(readdirSync(`/proc/${warden.pid}/fd`)).not.toContain("9");
+  });
+});
+
 describe("a warden that cannot start", () => {
   it("says what to do where its last word's file exists, and leaves that alone", async () => {
     await using first = new Warden(plain);

@@ -1,8 +1,8 @@
 // Prints what protocol.h says, as JSON.
-#include "../src/warden/protocol.h"
-
 #include <cstddef>
 #include <cstdio>
+
+#include "../src/warden/protocol.h"
 
 using namespace lendbuf::protocol;
 

@@ -101,20 +101,23 @@ describe.each(builds)("a revoke ($name)", (build) => {
     expect(answers.every((entries) => entries.length === ids.length)).toBe(true);
   });
 
-  it("that a holder blocks delays no other, no export and no tick; and its end is waited for", async ({ skip }) => {
+  it.for([
+    ["a ring", 0],
+    ["plain memory", 8 << 20],
+  ] as const)("of %s that a holder blocks delays nothing else, and is waited for", async ([, offset], { skip }) => {
     await using warden = new Warden(build);
-    const ring = await warden.export({ ranges: [{ offset: 0, length: 1 << 20 }] });
+    const stuck = await warden.export({ ranges: [{ offset, length: 1 << 20 }] });
     const [others, registers] = [
       [await warden.export(), await warden.export({ ranges: [{ offset: PLAIN + 4096, length: 4096 }] })],
       await warden.export({ region: 0, readOnly: true, ranges: [{ offset: 0, length: 4096 }] }),
     ];
-    const holder = new Holder(ring.fd);
+    const holder = new Holder(stuck.fd);
     const answer = await holder.do("stall");
     if (answer !== "ok")
       skip(`userfaultfd answers ${answer}: run the tests as root, or set vm.unprivileged_userfaultfd=1`);
     let unblocked = false;
 
-    const blocked = warden.revoke(ring.id).then((entries) => {
+    const blocked = warden.revoke(stuck.id).then((entries) => {
       unblocked = true;
       return entries;
     });
@@ -126,7 +129,7 @@ describe.each(builds)("a revoke ($name)", (build) => {
     expect(entries.every(({ safe }) => safe)).toBe(true);
     expect(later.error).toBe(0);
     expect(unblocked).toBe(false);
-    expect(fstatSync(ring.fd).size).toBe(1 << 20);
+    expect(fstatSync(stuck.fd).size).toBe(1 << 20);
 
     warden.socket.close();
     blocked.catch(() => {});
@@ -136,7 +139,7 @@ describe.each(builds)("a revoke ($name)", (build) => {
 
     await holder.do("unstall");
     await warden.ended;
-    expect(fstatSync(ring.fd).size).toBe(0);
+    expect(fstatSync(stuck.fd).size).toBe(0);
     expect(JSON.parse(readFileSync(warden.lastWordPath, "utf8"))).toMatchObject({ complete: true, unrevoked: [] });
     expect(isLocked(warden.lastWordPath)).toBe(false);
     await holder[Symbol.asyncDispose]();
