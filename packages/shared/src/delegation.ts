@@ -209,7 +209,7 @@ export interface Delegation {
   expiresAt: number | null;
   /** Place in the buffer's queue; 1 is next. Only while `waiting`. */
   position: number | null;
-  /** The process that claimed it and is still connected. */
+  /** The process that claimed it, or borrows and stands in line, and is still connected. */
   client: { pid: number; uid: number; command: string | null } | null;
   /** An end that was announced and is still to come. */
   ending: { reason: EndReason; at: number } | null;

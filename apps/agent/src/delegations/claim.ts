@@ -63,7 +63,8 @@ export async function borrow(
     });
     return { live, fd: await handOver(core, live, claimant, warden, exportId) };
   }
-  const live = request(core, caller, wish);
+  const { pid, uid, command } = claimant;
+  const live = request(core, caller, wish, { pid, uid, command });
   const stop = stopOf();
   const changed = (live.changed ??= new Signal());
   while (live.record.state === "waiting" && !stop.aborted) await changed.next(stop);

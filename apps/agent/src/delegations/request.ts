@@ -19,12 +19,12 @@ export interface Wish {
   offerMs?: number | undefined;
 }
 
-/** Reserves a buffer, or takes a place in its queue. @throws AgentError: see the checks */
-export function request(core: Core, caller: Caller, wish: Wish): Live {
+/** Reserves a buffer, or takes a place in its queue; `client` is who stands in line for it. @throws AgentError: see the checks */
+export function request(core: Core, caller: Caller, wish: Wish, client: Record["client"] = null): Live {
   const { target, fields } = consider(core, caller, wish);
   const free = isFree(target, fields.share);
   const state = free ? offerFields(fields.offerMs) : ({ state: "waiting" } as const);
-  const live = core.ledger.create({ ...fields, ...state }, target, {
+  const live = core.ledger.create({ ...fields, ...state, client }, target, {
     actor: caller.actor,
     action: "delegation.requested",
   });

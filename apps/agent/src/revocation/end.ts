@@ -23,7 +23,14 @@ export function end(core: Core, lives: readonly Live[], reason: EndReason, actor
   const unexported = lives.filter(({ record }) => record.state === "waiting" || record.state === "offered");
   const active = lives.filter(({ record }) => record.state === "active");
   if (active.length > 0) revoke(core, active, reason, actor);
-  const patch = { state: "cancelled", reason, endedAt: Date.now(), offerEndsAt: null, revocation: null } as const;
+  const patch = {
+    state: "cancelled",
+    reason,
+    endedAt: Date.now(),
+    offerEndsAt: null,
+    client: null,
+    revocation: null,
+  } as const;
   core.ledger.settle(unexported, { actor, action: "delegation.cancelled", patch });
   advanceTargets(core, unexported);
 }
