@@ -111,7 +111,7 @@ describe.each(builds)("a revoke ($name)", (build) => {
       [await warden.export(), await warden.export({ ranges: [{ offset: PLAIN + 4096, length: 4096 }] })],
       await warden.export({ region: 0, readOnly: true, ranges: [{ offset: 0, length: 4096 }] }),
     ];
-    const holder = new Holder(stuck.fd);
+    await using holder = new Holder(stuck.fd);
     const answer = await holder.do("stall");
     if (answer !== "ok")
       skip(`userfaultfd answers ${answer}: run the tests as root, or set vm.unprivileged_userfaultfd=1`);
@@ -142,7 +142,6 @@ describe.each(builds)("a revoke ($name)", (build) => {
     expect(fstatSync(stuck.fd).size).toBe(0);
     expect(JSON.parse(readFileSync(warden.lastWordPath, "utf8"))).toMatchObject({ complete: true, unrevoked: [] });
     expect(isLocked(warden.lastWordPath)).toBe(false);
-    await holder[Symbol.asyncDispose]();
   });
 
   it("is proven although its holder cuts and writes its memory meanwhile", async () => {
