@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
@@ -195,6 +196,34 @@ describe("the process", () => {
 
     expect(await child.finish()).toEqual({ code: 0, signal: null });
     expect(existsSync(path)).toBe(false);
+  });
+
+  it("collects what was closed, also where its callbacks refer to it", async () => {
+    const child = nodeChild(
+      `
+      const closed = (() => {
+        const server = new addon.PacketServer({
+          path: process.env.SOCKET,
+          mode: 0o600,
+          onConnection: () => server.close(),
+          onError: () => server.close(),
+        });
+        const { socket } = addon.packetSocketPair();
+        socket.start({ encoding: "utf8", acceptFds: false, onPacket: () => socket.close(), onClose: () => socket.close() });
+        const timer = new addon.BootTimer(() => timer.close());
+        timer.set(addon.bootTimeMs() + 1e6);
+        const resources = [server, socket, timer];
+        for (const resource of resources) resource.close();
+        return resources.map((resource) => new WeakRef(resource));
+      })();
+      const wait = () => { gc(); closed.some((reference) => reference.deref()) ? setImmediate(wait) : say("collected"); };
+      setImmediate(wait);
+      `,
+      { flags: ["--expose-gc"], env: { SOCKET: join(tmpdir(), `lendbuf-test-${process.pid}`) } },
+    );
+
+    expect(await child.line()).toBe("collected");
+    expect(await child.ended).toEqual({ code: 0, signal: null });
   });
 
   it("keeps a started socket that nobody holds any more, garbage collected or not", async () => {

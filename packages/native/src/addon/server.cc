@@ -57,6 +57,9 @@ void PacketServer::Close() {
   poll_.reset();
   environment_.Dispose(pause_);
   reserve_.Reset();
+  receiver_.Reset();
+  on_connection_.Reset();
+  on_error_.Reset();
   Unref();
 }
 
