@@ -93,6 +93,18 @@ describe("a packet that cannot be taken at all ends the connection", () => {
     expect(JSON.parse((await peer.receive()).text!)).toMatchObject({ id: 1, result: { pid: agent.pid } });
   });
 
+  it("why is told also to who had sent more than was read: after an ECONNRESET, at most", async () => {
+    for (const text of ["[]", ...Array.from({ length: 20 }, () => '{"jsonrpc":"2.0","id":1,"method":"status.get"}')])
+      await peer.send({ text });
+
+    const answers = [await peer.receive(), await peer.receive(), await peer.receive()];
+    const texts = answers.flatMap(({ text }) => (text === undefined ? [] : [JSON.parse(text)]));
+
+    expect(texts).toMatchObject([{ id: null, error: { data: { code: "BAD_INPUT" } } }]);
+    expect(answers).toContainEqual({ end: true });
+    expect(answers.flatMap(({ error }) => error ?? []).filter((error) => error !== "ECONNRESET")).toEqual([]);
+  });
+
   it("credentials of its own making change nothing", async () => {
     await peer.send({ text: '{"jsonrpc":"2.0","id":1,"method":"status.get"}', credentials: true });
 

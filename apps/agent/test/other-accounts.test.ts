@@ -82,6 +82,21 @@ describe.runIf(isRoot)("another account", () => {
     );
   });
 
+  it("is not told how another's delegation ended", async () => {
+    const { result } = await operator.ask("delegations.request", { buffer: "sim0/ch0" });
+    await operator.ask("delegations.release", { id: result.id });
+
+    const refused = [
+      await peer.ask("delegations.claim", { id: result.id }),
+      await peer.ask("delegations.extend", { id: result.id, byMs: 1 }),
+    ];
+
+    for (const { error } of refused) {
+      expect(error.data.code).toBe("NOT_YOURS");
+      expect(error.message).not.toMatch(/cancelled|withdrawn/);
+    }
+  });
+
   it("cannot follow another's delegation", async () => {
     const { result } = await peer.ask("delegations.follow", { id: watch.bystander.id });
     const { params } = JSON.parse((await peer.receive()).text!);
