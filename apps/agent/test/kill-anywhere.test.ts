@@ -116,7 +116,8 @@ class Scene {
   async hold(more: object = {}): Promise<void> {
     const { delegation, fd } = await this.client.borrow({ buffer: BUFFER, ...more });
     this.id = delegation.id;
-    this.readers = await this.client.lend(fd, { size: SIZE, mode: "guarded", writes: true, paced: true });
+    const writes = delegation.access === "read-write";
+    this.readers = await this.client.lend(fd, { size: SIZE, mode: "guarded", writes, paced: true });
   }
 
   async begin(method: string, params: object): Promise<void> {
@@ -304,6 +305,10 @@ const STEPS: Record<string, Step> = {
   ...taking("borrow"),
   "held by processes that read": {
     reach: (scene) => scene.hold(),
+    books: EXPORTED,
+  },
+  "held by processes that only may read": {
+    reach: (scene) => scene.hold({ access: "read-only" }),
     books: EXPORTED,
   },
   "held and to be kept": {
