@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import { HealthServer } from "./api/health.ts";
 import { appRouter } from "./api/router.ts";
@@ -59,7 +58,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
 
 function makeStateFolder(directory: string): void {
   try {
-    mkdirSync(join(directory, "wardens"), { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch {
     // The store finds the same and says what to do.
   }

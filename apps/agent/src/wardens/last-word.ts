@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { tryLock } from "@lendbuf/native/addon";
 import { z } from "zod";
@@ -22,6 +22,15 @@ export type Testimony =
 
 function folder(stateDirectory: string): string {
   return join(stateDirectory, "wardens");
+}
+
+/** Before each warden: what could not be written at the agent's start may be writable by now. */
+export function makeFolder(stateDirectory: string): void {
+  try {
+    mkdirSync(folder(stateDirectory), { recursive: true, mode: 0o700 });
+  } catch {
+    // The warden meets the same and says so.
+  }
 }
 
 export function lastWordPath(stateDirectory: string, instance: string): string {

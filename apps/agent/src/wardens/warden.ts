@@ -8,7 +8,7 @@ import type { Range } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
 import type { Capability, Region } from "@lendbuf/shared/device";
 import { errnoName } from "./errno.ts";
-import { lastWordPath } from "./last-word.ts";
+import { lastWordPath, makeFolder } from "./last-word.ts";
 
 export interface ExportRequest {
   region: number;
@@ -52,6 +52,7 @@ export class Warden {
     this.#handlers = handlers;
     const { socket, fd } = packetSocketPair();
     this.#socket = socket;
+    makeFolder(options.stateDirectory);
     const args = ["--device", device, "--simulated", "--instance", this.instance];
     try {
       this.#child = spawn(wardenPath(), [...args, "--last-word", lastWordPath(options.stateDirectory, this.instance)], {
