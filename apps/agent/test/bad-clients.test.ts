@@ -12,11 +12,33 @@ let watch: Watch;
 beforeAll(async () => {
   agent = await startAgent();
   watch = await watchAgent(agent);
+}, 30_000);
+
+afterAll(() => agent?.stop(), 30_000);
+
+const peers: Peer[] = [];
+const clients: RawClient[] = [];
+
+function newPeer(): Peer {
+  const peer = new Peer();
+  peers.push(peer);
+  return peer;
+}
+
+function newClient(options?: { reads?: boolean }): RawClient {
+  const client = new RawClient(agent.socket, options);
+  clients.push(client);
+  return client;
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  for (const peer of peers.splice(0)) await peer.stop();
+  const operator = agent.raw();
+  await endTheRest(operator); // a test that failed must not fail the next
+  operator.close();
+  await watch.expectNoTrace();
 });
-
-afterAll(() => agent.stop());
-
-afterEach(() => watch.expectNoTrace());
 
 /** As many requests as the socket takes before it is full; gives how many. */
 function fill(client: RawClient, count: number, method: string, params: object = {}): void {
@@ -35,7 +57,7 @@ async function endTheRest(client: RawClient): Promise<void> {
 
 describe("a client that never reads", () => {
   it("costs the agent little memory, and holds nobody else up", async () => {
-    const silent = agent.raw({ reads: false });
+    const silent = newClient({ reads: false });
     const before = memoryOf(agent.pid);
     fill(silent, 20_000, "buffers.list");
 
@@ -46,22 +68,21 @@ describe("a client that never reads", () => {
   });
 
   it("keeps its delegation, and loses it with its connection", async () => {
-    const silent = agent.raw({ reads: false });
+    const silent = newClient({ reads: false });
     silent.begin("delegations.borrow", { buffer: "sim0/ch0" });
     fill(silent, 5000, "status.get");
-    const client = agent.raw();
+    const client = newClient();
     const states = async () => (await client.ask("buffers.get", { name: "sim0/ch0" })).result.state;
     await until(async () => (await states()) === "lent", "it has the buffer");
 
     silent.close();
 
     await until(async () => (await states()) === "free", "the buffer is free again");
-    client.close();
   });
 
   it("with as many subscriptions as it may have gets states that collapse, not a queue of them", async () => {
-    const silent = agent.raw({ reads: false });
-    const client = agent.raw();
+    const silent = newClient({ reads: false });
+    const client = newClient();
     const before = memoryOf(agent.pid);
     fill(silent, 300, "delegations.watch");
     fill(silent, 300, "status.watch");
@@ -73,50 +94,42 @@ describe("a client that never reads", () => {
 
     expect(memoryOf(agent.pid) - before).toBeLessThan(64 * MIB);
     silent.close();
-    client.close();
   });
 });
 
 describe("a client that has as many subscriptions as it may have, and reads no more", () => {
   it("costs a state or two, not one of each; when it reads again, each tells how things are now", async () => {
-    const client = agent.raw();
-    const peer = new Peer();
-    await peer.connect(agent.socket, 3);
+    const client = newClient();
+    const peer = newPeer();
+    await peer.connect(agent.socket);
     const request = { buffer: "sim0/regs", access: "read-only", purpose: "x".repeat(200) };
     for (let i = 0; i < 100; i++) await client.ask("delegations.request", request); // a state of 60 kB
-    for (const to of [0, 1, 2]) {
-      for (let id = 1; id <= 256; id++)
-        void peer.send({ to, text: JSON.stringify({ jsonrpc: "2.0", id, method: "delegations.watch" }) });
-    }
-    const watching = await Promise.all([0, 1, 2].map((to) => peer.drain({ to })));
+    for (let id = 1; id <= 256; id++)
+      void peer.send({ text: JSON.stringify({ jsonrpc: "2.0", id, method: "delegations.watch" }) });
+    await peer.drain({ subscriptions: 256 });
     const before = memoryOf(agent.pid);
 
-    let total = 0;
     for (let i = 0; i < 10; i++) {
       await client.ask("delegations.request", request);
-      ({ total } = (await client.ask("delegations.list", { limit: 1 })).result);
       await new Promise((resolve) => setTimeout(resolve, 25)); // longer than states collapse
     }
     await watch.bystander.check();
     const grown = memoryOf(agent.pid) - before;
-    const later = await Promise.all([0, 1, 2].map((to) => peer.drain({ to })));
+    const { total } = (await client.ask("delegations.list", { limit: 1 })).result;
+    const { totals } = await peer.drain({ subscriptions: 256, total });
 
-    expect(watching.map(({ totals }) => totals!.length)).toEqual([256, 256, 256]);
-    expect(grown).toBeLessThan(24 * MIB);
-    for (const { totals } of later) expect(totals).toEqual(Array.from({ length: 256 }, () => total));
-    await peer.stop();
-    await endTheRest(client);
-    client.close();
+    expect(grown).toBeLessThan(8 * MIB); // all 256 states: 15 MiB
+    expect(totals).toEqual(Array.from({ length: 256 }, () => total));
   });
 });
 
 describe("a client that stops in the middle", () => {
   it("is revoked like any other, and finds the answers when it goes on", async () => {
-    const peer = new Peer();
+    const peer = newPeer();
     await peer.connect(agent.socket);
     const { result } = await peer.ask("delegations.borrow", { buffer: "sim0/ch0" });
     peer.kill("SIGSTOP");
-    const client = agent.raw();
+    const client = newClient();
 
     const revoked = await client.ask("delegations.revoke", { ids: [result.delegation.id] });
     peer.kill("SIGCONT");
@@ -124,15 +137,13 @@ describe("a client that stops in the middle", () => {
 
     expect(revoked.result[0]).toMatchObject({ state: "revoked", reason: "operator" });
     expect(seen.result).toEqual(revoked.result[0]);
-    await peer.stop();
-    client.close();
   });
 
   it("loses what it has at its death", async () => {
-    const peer = new Peer();
+    const peer = newPeer();
     await peer.connect(agent.socket);
     const { result } = await peer.ask("delegations.borrow", { buffer: "sim0/ch0" });
-    const client = agent.raw();
+    const client = newClient();
     const { result: subscription } = await client.ask("delegations.follow", { id: result.delegation.id });
 
     peer.kill("SIGKILL");
@@ -145,26 +156,22 @@ describe("a client that stops in the middle", () => {
     }
 
     expect(reason).toBe("disconnected");
-    client.close();
   });
 });
 
 describe("connections", () => {
   it("ten thousand, one after the other, leave nothing behind", async () => {
-    const peer = new Peer();
-    const client = agent.raw(); // before: where the storm fills the backlog, a connect is answered EAGAIN
+    const peer = newPeer();
+    const client = newClient(); // before: where the storm fills the backlog, a connect is answered EAGAIN
 
     expect(await peer.storm(agent.socket, 10_000)).toEqual({ connected: 10_000 });
 
     await until(async () => (await client.ask("status.get")).result.counts.clients <= 3, "all are gone");
-    await peer.stop();
-    client.close();
   });
 
   it("beyond 256 of one uid are told so and closed; the others go on", async () => {
-    const clients: RawClient[] = [];
-    for (let i = 0; i < 300; i++) clients.push(new RawClient(agent.socket));
-    const last = await clients.at(-1)!.next();
+    const all = Array.from({ length: 300 }, () => newClient());
+    const last = await all.at(-1)!.next();
 
     expect(last).toMatchObject({ json: { id: null, error: { data: { code: "LIMIT" } } } });
     expect("json" in last && last.json.error.message).toBe(
@@ -173,18 +180,17 @@ describe("connections", () => {
         `uid ${process.getuid!()}`,
       ),
     );
-    expect(await clients.at(-1)!.next()).toMatchObject({ closed: true });
-    expect(await clients[0]!.ask("status.get")).toMatchObject({ result: { counts: { clients: 256 } } });
-    for (const client of clients) client.close();
-    const again = agent.raw();
+    expect(await all.at(-1)!.next()).toMatchObject({ closed: true });
+    expect(await all[0]!.ask("status.get")).toMatchObject({ result: { counts: { clients: 256 } } });
+    for (const client of all) client.close();
+    const again = newClient();
     await until(async () => "result" in (await again.ask("status.get")), "there is room again");
-    again.close();
   });
 });
 
 describe("requests under way", () => {
   it("beyond 256 are refused with LIMIT, and a cancelled one makes room", async () => {
-    const client = agent.raw();
+    const client = newClient();
     for (let i = 0; i < 256; i++) client.begin("delegations.borrow", { buffer: "sim0/ddr", wait: true });
 
     const refused = await client.ask("status.get");
@@ -199,13 +205,12 @@ describe("requests under way", () => {
     expect(cancelled).toMatchObject({ id: 1, error: { data: { code: "CANCELLED" } } });
     expect(taken.result.counts.waiting).toBe(255);
     client.close();
-    const after = agent.raw();
+    const after = newClient();
     await until(async () => (await after.ask("status.get")).result.counts.waiting === 0, "nobody waits any more");
-    after.close();
   });
 
   it("300 subscriptions: 256 get states, 44 a refusal, and all end with the connection", async () => {
-    const client = agent.raw();
+    const client = newClient();
     const answers = new Map<number, string>();
     for (let i = 0; i < 300; i++) client.begin("status.watch");
 
@@ -217,11 +222,10 @@ describe("requests under way", () => {
     const codes = [...answers.values()];
     expect(codes.filter((code) => code === "result")).toHaveLength(256);
     expect(codes.filter((code) => code === "LIMIT")).toHaveLength(44);
-    client.close();
   });
 
   it("a subscription that is cancelled says that it is done, and its id can be used again", async () => {
-    const client = agent.raw();
+    const client = newClient();
     const { result } = await client.ask("delegations.watch");
     await client.packet();
     client.send({ jsonrpc: "2.0", id: "c", method: "cancel", params: { id: result.subscription } });
@@ -230,13 +234,12 @@ describe("requests under way", () => {
     expect((await client.packet()).json).toMatchObject({ params: { subscription: result.subscription, done: true } });
     client.send({ jsonrpc: "2.0", id: result.subscription, method: "status.get" });
     expect((await client.packet()).json).toHaveProperty("result");
-    client.close();
   });
 });
 
 describe("queue entries and delegations", () => {
   it("beyond 256 places in line are refused, and so is the 1025th delegation", async () => {
-    const client = agent.raw();
+    const client = newClient();
     let refusal: { data: { code: string }; message: string } | undefined;
     let waiting = 0;
     while (!refusal) {
@@ -256,16 +259,14 @@ describe("queue entries and delegations", () => {
 
     expect(last.error?.data.code).toBe("LIMIT");
     expect(last.error?.message).toMatch(/has 1024 live delegations.*Release some/);
-    await endTheRest(client);
-    client.close();
   });
 });
 
 describe("claims whose descriptors nobody reads", () => {
   it("are refused with UNREAD_CLAIM after a second, one at a time, and what was refused is ended", async () => {
-    const client = agent.raw({ reads: false });
+    const client = newClient({ reads: false });
     for (const channel of [0, 1, 2]) client.begin("delegations.borrow", { buffer: `sim0/ch${channel}` });
-    const observer = agent.raw();
+    const observer = newClient();
     const stateOf = async (name: string) => (await observer.ask("buffers.get", { name })).result.state;
     await until(async () => (await stateOf("sim0/ch1")) === "lent", "the second was lent");
     await until(async () => (await stateOf("sim0/ch1")) === "free", "the second was taken back");
@@ -282,14 +283,12 @@ describe("claims whose descriptors nobody reads", () => {
       expect(answer.json.error.message).toMatch(/still unread\. Read the answer to each claim before the next/);
     }
     expect(again).toHaveProperty("result");
-    client.close();
-    observer.close();
   });
 
   it("one that is revoked before it could be sent brings no descriptor, least of all somebody else's", async () => {
-    const client = agent.raw({ reads: false });
-    const operator = agent.raw();
-    const other = agent.raw();
+    const client = newClient({ reads: false });
+    const operator = newClient();
+    const other = newClient();
     const exportsHere = () => openFileNames(agent.pid).filter((name) => name.startsWith("/memfd:")).length;
     const before = exportsHere();
     client.begin("delegations.borrow", { buffer: "sim0/ch0" });
@@ -304,6 +303,5 @@ describe("claims whose descriptors nobody reads", () => {
 
     expect(answers[0]).toMatchObject({ json: { id: 1, result: { fds: ["export"] } }, fds: [expect.any(Number)] });
     expect(answers[1]).toMatchObject({ json: { id: 2, error: { data: { code: "ENDED" } } }, fds: [] });
-    for (const one of [client, operator, other]) one.close();
   });
 });

@@ -49,15 +49,15 @@ def receive(to=-1, control=64, timeout=5):
     return {"text": packet.decode(), "fds": len(fds), "truncated": bool(flags & socket.MSG_CTRUNC)}
 
 
-def drain(to=-1, idle=0.3):
-    """Receives until nothing more comes; tells the last state of each subscription by its total."""
-    packets, totals = 0, {}
-    while select.select([sockets[to]], [], [], idle)[0]:
+def drain(to=-1, subscriptions=1, total=None, timeout=10):
+    """Receives until so many subscriptions have told of this total, or of any; gives the last totals."""
+    totals = {}
+    is_done = lambda: sum(total in (None, last) for last in totals.values()) >= subscriptions
+    while not is_done() and select.select([sockets[to]], [], [], timeout)[0]:
         packet = json.loads(sockets[to].recv(70000))
-        packets += 1
         if packet.get("method") == "event" and "data" in packet["params"]:
             totals[packet["params"]["subscription"]] = packet["params"]["data"]["total"]
-    return {"packets": packets, "totals": list(totals.values())}
+    return {"totals": list(totals.values())}
 
 
 def close(to=-1):

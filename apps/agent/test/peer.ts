@@ -15,7 +15,6 @@ export interface PeerAnswer {
   truncated?: boolean;
   /** The connection is over. */
   end?: boolean;
-  packets?: number;
   totals?: number[];
   /** Nothing came in time. */
   silence?: boolean;
@@ -60,8 +59,8 @@ export class Peer {
     return this.#tell({ do: "receive", ...options });
   }
 
-  /** Receives until nothing more comes; `totals` are of the last states of its `delegations.watch`. */
-  drain(options: { to?: number; idle?: number } = {}): Promise<PeerAnswer> {
+  /** Receives until so many `delegations.watch` have told of this total, or of any; `totals` are the last ones. */
+  drain(options: { to?: number; subscriptions: number; total?: number }): Promise<PeerAnswer> {
     return this.#tell({ do: "drain", ...options });
   }
 

@@ -106,9 +106,9 @@ describe("its packets", () => {
 
   beforeAll(async () => {
     agent = await startAgent();
-  });
+  }, 30_000);
 
-  afterAll(() => agent.stop());
+  afterAll(() => agent?.stop(), 30_000);
 
   it("are what the agent answers", async () => {
     const observer = await agent.connect();
