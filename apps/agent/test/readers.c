@@ -28,6 +28,7 @@ struct slot {
   uint64_t last_read_ns;  // CLOCK_MONOTONIC when the last read that succeeded began
   uint64_t faults;
   uint64_t pid;
+  uint64_t first_refused_ns;  // when the first refusal was known
 };
 
 static struct {
@@ -112,6 +113,7 @@ static void loop(int role, int fd) {
       slot->last_read_ns = start;
       slot->reads++;
     } else {
+      if (!slot->first_refused_ns) slot->first_refused_ns = now();
       slot->faults++;
       usleep(500);  // it has lost: leave the processor to others
     }

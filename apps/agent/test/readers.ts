@@ -24,9 +24,12 @@ export interface Slot {
   /** CLOCK_MONOTONIC (process.hrtime) when the last read that succeeded began. */
   lastReadNs: bigint;
   faults: bigint;
-  pid: number;
+  /** When the first refusal was known; 0: none yet. */
+  firstRefusedNs: bigint;
 }
 
+/** Of struct slot in readers.c. */
+const SLOT_BYTES = 40;
 const ROLES = ["holder", "child", "receiver"] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -36,10 +39,10 @@ export class Board {
   #isClosed = false;
 
   slot(index: number): Slot {
-    const bytes = Buffer.alloc(32);
-    readSync(this.fd, bytes, 0, 32, index * 32);
-    const [reads, lastReadNs, faults, pid] = [0, 8, 16, 24].map((at) => bytes.readBigUInt64LE(at));
-    return { reads: reads!, lastReadNs: lastReadNs!, faults: faults!, pid: Number(pid) };
+    const bytes = Buffer.alloc(SLOT_BYTES);
+    readSync(this.fd, bytes, 0, SLOT_BYTES, index * SLOT_BYTES);
+    const [reads, lastReadNs, faults, firstRefusedNs] = [0, 8, 16, 32].map((at) => bytes.readBigUInt64LE(at));
+    return { reads: reads!, lastReadNs: lastReadNs!, faults: faults!, firstRefusedNs: firstRefusedNs! };
   }
 
   /** Idempotent. */

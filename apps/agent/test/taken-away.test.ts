@@ -76,17 +76,18 @@ describe.each(Object.entries(FORMS))("%s", (_form, { access, ...share }) => {
   const writes = access === "read-write";
 
   describe.each(Object.entries(ENDS))("taken away as %s", (reason, bringAbout) => {
-    async function lend(mode: ReadersOptions["mode"]): Promise<Lent & { readers: Readers; atNs: bigint }> {
+    async function lend(mode: ReadersOptions["mode"]): Promise<Lent & { readers: Readers; askedNs: bigint }> {
       const client = await newClient();
       const leaseMs = reason === "expired" ? LEASE_MS : 3_600_000;
-      const { result, fd, atNs } = await client.must("delegations.borrow", {
+      const askedNs = process.hrtime.bigint();
+      const { result, fd } = await client.must("delegations.borrow", {
         buffer: "proof",
         access,
         ...share,
         leaseMs,
       });
       const readers = await client.lend(fd, { size: SIZE, mode, writes });
-      return { id: result.delegation.id, client, readers, atNs };
+      return { id: result.delegation.id, client, readers, askedNs };
     }
 
     it("kills bare holders by SIGBUS, and none of them reads again", async () => {
@@ -113,7 +114,11 @@ describe.each(Object.entries(FORMS))("%s", (_form, { access, ...share }) => {
       expect([...lent.readers.ends]).toEqual([]);
       const { result } = await operator.must("delegations.get", { id: lent.id });
       expect(result).toMatchObject({ state: "revoked", reason, proof: { method: "ftruncate", by: "warden" } });
-      if (reason === "expired") expect(lent.readers.lastReadNs() - lent.atNs).toBeGreaterThan((LEASE_MS / 2) * 1e6);
+      if (reason === "expired") {
+        const tooEarlyNs = lent.askedNs + BigInt(LEASE_MS * 1e6);
+        for (const { firstRefusedNs } of lent.readers.slots())
+          expect(firstRefusedNs).toBeGreaterThanOrEqual(tooEarlyNs);
+      }
     });
   });
 });
