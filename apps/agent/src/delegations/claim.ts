@@ -87,7 +87,7 @@ function checkPresent(claimant: Claimant): void {
 
 function activation(
   core: Core,
-  { leaseMs }: Pick<Record, "leaseMs">,
+  { leaseMs, expiresAt }: Pick<Record, "leaseMs" | "expiresAt">,
   claimant: Claimant,
   warden: Warden,
   exportId: number,
@@ -97,7 +97,7 @@ function activation(
   return {
     state: "active",
     claimedAt: now,
-    expiresAt: now + leaseMs,
+    expiresAt: expiresAt ?? now + leaseMs, // claimed again, a lease goes on as it was
     offerEndsAt: null,
     client: { pid, uid, command },
     export: { warden: warden.instance, id: exportId, bootId: core.bootId, method: warden.method },
@@ -117,7 +117,7 @@ async function handOver(
   claimant.holding.add(live);
   live.exported = { warden, id: exportId, fd: -1 };
   core.exports.add(warden, exportId, live);
-  startLease(core, live);
+  if (live.leaseEndsAt === null) startLease(core, live);
   let fd: number;
   try {
     fd = await warden.export(exportId, {
