@@ -202,6 +202,8 @@ interface Step {
   reach(scene: Scene): Promise<void>;
   /** What the books may say in the end, after the death of each. */
   books: Record<Victim, string[]>;
+  /** What the client was told that its lease is. */
+  leaseMs?: number;
 }
 
 const same = (...states: string[]): Step["books"] => ({
@@ -348,6 +350,7 @@ const STEPS: Record<string, Step> = {
       await scene.client.arrived();
     },
     books: EXPORTED,
+    leaseMs: 3_600_000 + 60_000,
   },
   "in a revoke that is decided and not done": {
     async reach(scene) {
@@ -432,7 +435,7 @@ afterEach(async ({ task }) => {
 
 afterAll(() => stage?.close());
 
-describe.each(Object.entries(STEPS))("%s", (_step, { reach, books }) => {
+describe.each(Object.entries(STEPS))("%s", (_step, { reach, books, leaseMs }) => {
   it.each(VICTIMS)("SIGKILL of the %s leaves books that are true, and nothing lost", async (victim) => {
     stage ??= await Stage.open();
     scene = new Scene(stage, await startClient(stage.agent.socket));
@@ -447,6 +450,10 @@ describe.each(Object.entries(STEPS))("%s", (_step, { reach, books }) => {
     await stage.agent.crash();
     await stage.restart();
     await expectTruth(scene, [settled === "active" ? RESTART : settled]);
+    if (leaseMs) {
+      const { result } = await stage.operator.must("delegations.get", { id: scene.id });
+      expect(result.leaseMs).toBe(leaseMs);
+    }
     for (const [id, expected] of stage.bystanders) expect(await stage.look(id)).toBe(expected);
     expect((await stage.operator.must("audit.verify")).result).toMatchObject({ ok: true });
     await expectLendable(scene);
