@@ -72,18 +72,26 @@ describe("a packet that cannot be taken at all ends the connection", () => {
   afterEach(() => peer.stop());
 
   it.each([
-    ["65,537 bytes", { text: "x", repeat: MAX_PACKET + 1 }],
-    ["200,000 bytes", { text: "x", repeat: 200_000 }],
-    ["nothing", { text: "" }],
-    ["a descriptor", { text: '{"jsonrpc":"2.0","id":1,"method":"status.get"}', fds: 1 }],
-    ["253 descriptors", { text: '{"jsonrpc":"2.0","id":1,"method":"status.get"}', fds: 253 }],
-  ])("%s", async (_name, packet) => {
+    ["65,537 bytes", { text: "x", repeat: MAX_PACKET + 1 }, /more than 65536 bytes/],
+    ["200,000 bytes", { text: "x", repeat: 200_000 }, /more than 65536 bytes/],
+    ["nothing", { text: "" }, /is empty/],
+    ["a descriptor", { text: '{"jsonrpc":"2.0","id":1,"method":"status.get"}', fds: 1 }, /carries file descriptors/],
+    [
+      "253 descriptors",
+      { text: '{"jsonrpc":"2.0","id":1,"method":"status.get"}', fds: 253 },
+      /carries file descriptors/,
+    ],
+  ])("%s, and the client hears why", async (_name, packet, why) => {
     expect(await peer.send(packet)).not.toHaveProperty("error");
 
     const ends = [await peer.receive(), await peer.receive()];
 
     expect(ends).toContainEqual({ end: true });
-    expect(ends.map(({ text }) => text)).toEqual([undefined, undefined]);
+    const [last] = ends.flatMap(({ text }) => (text === undefined ? [] : [JSON.parse(text)]));
+    expect(last).toMatchObject({
+      id: null,
+      error: { message: expect.stringMatching(why), data: { code: "BAD_INPUT" } },
+    });
   });
 
   it("but what it had asked before is answered", async () => {

@@ -20,7 +20,8 @@ export interface PacketHandlers<Data extends string | Uint8Array> {
   onPacket(data: Data, fds: number[]): void;
   /**
    * Once, last. Without an error: the peer closed its end or died, and all that it had sent was delivered before.
-   * Codes of our own making: EPROTO (fds where none belong, more than 16 or than we have room for, an empty packet), EMSGSIZE (packet too long).
+   * Codes of our own making: EPROTO (fds where none belong, more than 16 or than we have room for, an empty packet), EMSGSIZE (packet too long);
+   * with these two a last packet can be sent from here, which says why.
    */
   onClose(error?: SystemError): void;
   /** Everything that was queued has been sent. */

@@ -1,5 +1,5 @@
 import { closeSync, readFileSync } from "node:fs";
-import { isSystemError, type PacketSocket } from "@lendbuf/native/addon";
+import { isSystemError, type PacketSocket, type SystemError } from "@lendbuf/native/addon";
 import type { AnyTRPCRouter } from "@trpc/server";
 import type { Caller, Core } from "../core.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
@@ -12,6 +12,11 @@ const SLOW_READER_BYTES = 64 * 1024;
 /** How long a claim waits for the client to read the one before. */
 const UNREAD_MS = 1000;
 const LOOK_AGAIN_MS = 2;
+
+const FAREWELLS: Record<string, string | undefined> = {
+  EMSGSIZE: `The packet has more than ${MAX_PACKET} bytes. Ask for less at a time. The connection is closed.`,
+  EPROTO: "The packet carries file descriptors, or is empty: the agent takes neither. The connection is closed.",
+};
 
 /** A client of the socket: one connection of one process. */
 export class Connection implements Claimant, Wire {
@@ -41,7 +46,7 @@ export class Connection implements Claimant, Wire {
       encoding: "utf8",
       acceptFds: false,
       onPacket: (text) => this.#requests.take(text),
-      onClose: () => this.#end(),
+      onClose: (error) => this.#onSocketClosed(error),
       onDrain: () => this.#wakeDrained(),
     });
   }
@@ -105,6 +110,21 @@ export class Connection implements Claimant, Wire {
     this.#socket.close();
     this.#end();
     return undefined;
+  }
+
+  /** Where the client sent what is no packet of ours, it hears why before it is cut off. */
+  #onSocketClosed(error: SystemError | undefined): void {
+    const message = error && FAREWELLS[error.code];
+    if (message) {
+      try {
+        this.#socket.send(
+          JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32600, message, data: { code: "BAD_INPUT" } } }),
+        );
+      } catch {
+        // It has gone, or reads no more.
+      }
+    }
+    this.#end();
   }
 
   #end(): void {

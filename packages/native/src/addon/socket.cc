@@ -258,12 +258,18 @@ void PacketSocket::DropQueue() {
 
 void PacketSocket::Finish(int error, const char* call) {
   std::optional<Handlers> handlers = std::move(handlers_);
-  Close();
-  if (!handlers) return;
+  handlers_.reset();  // a moved-from optional still has a value, and Reads() asks for one
+  bool refused = error == EPROTO || error == EMSGSIZE;
+  if (refused)
+    Watch();  // no more reading, but the peer can still be told why
+  else
+    Close();
+  if (!handlers) return Close();
   if (error == 0)
     environment_.Call(handlers->receiver, handlers->on_close);
   else
     environment_.Call(handlers->receiver, handlers->on_close, {ErrorValue(Env(), SystemError(error, call))});
+  Close();
 }
 
 bool PacketSocket::Reads() const { return handlers_ && !(accepted_ && queued_ > kCongestedBytes); }
