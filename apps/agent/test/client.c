@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -121,6 +122,7 @@ static void read_all(void) {
   }
   close(agent);
   alarm(kLifeSeconds);  // whatever becomes of the test
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (int i = 0;; i = (i + 1) % count) {
     uint64_t start = now();
     if (touch(lent[i].memory)) {
@@ -174,6 +176,7 @@ static void obey(char* line) {
 int main(int arguments, char** argument) {
   static char line[kPacket + 64];
   struct rlimit files;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // never outlives its test
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);

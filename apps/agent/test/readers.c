@@ -104,7 +104,6 @@ static int try_anew(int fd) {
 static void loop(int role, int fd) {
   volatile struct slot* slot = &board[role];
   slot->pid = (uint64_t)getpid();
-  alarm(kLifeSeconds);  // whatever becomes of the test
   if (options.undumpable) prctl(PR_SET_DUMPABLE, 0);
   if (options.mode == kPipe) check(pipe(channel) == 0, "pipe");
   for (size_t offset = 0;; offset = (offset + kPage) % options.size) {
@@ -142,6 +141,7 @@ static int receive_fd(int socket) {
 }
 
 static void be_receiver(int socket) {
+  alarm(kLifeSeconds);  // here and below: whatever becomes of the test
   close(kMemory);
   int fd = receive_fd(socket);
   map(fd);
@@ -152,6 +152,7 @@ static void be_holder(int socket) {
   map(kMemory);
   pid_t child = fork();
   check(child >= 0, "fork");
+  alarm(kLifeSeconds);
   if (child == 0 || options.mapping_only) {
     if (child != 0) board[kHolder].pid = (uint64_t)getpid();
     close(kMemory);
@@ -192,6 +193,7 @@ int main(int count, char** arguments) {
   parse(count, arguments);
   board = mmap(NULL, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, kBoard, 0);
   check(board != MAP_FAILED, "mmap of the board");
+  alarm(kLifeSeconds);
   prctl(PR_SET_CHILD_SUBREAPER, 1);  // the child's end is told to us, also once the holder is dead
   if (options.mode == kGuarded) sigaction(SIGBUS, &(struct sigaction){.sa_handler = on_bus_error, .sa_flags = SA_NODEFER}, NULL);
   int ends[2];
