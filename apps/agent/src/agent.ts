@@ -14,7 +14,7 @@ import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import { Device } from "./devices/device.ts";
 import { SIMULATED_BUFFERS, SIMULATED_DEVICE } from "./devices/simulated.ts";
-import { lockState } from "./lock.ts";
+import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
@@ -39,8 +39,10 @@ export async function startAgent(config: Config, version: string): Promise<Agent
   };
   try {
     makeStateFolder(stateDirectory);
-    closers.push(lockState(stateDirectory, config.socketPath) ?? (() => {}));
-    const core = build(config, version);
+    const lock = new StateLock(stateDirectory, config.socketPath);
+    closers.push(() => lock.release());
+    takeLock(lock);
+    const core = build(config, version, lock);
     closers.push(
       () => core.clock.close(),
       () => core.store.close(),
@@ -56,6 +58,16 @@ export async function startAgent(config: Config, version: string): Promise<Agent
   }
 }
 
+/** @throws AlreadyRunning */
+function takeLock(lock: StateLock): void {
+  try {
+    lock.take();
+  } catch (cause) {
+    if (cause instanceof AlreadyRunning) throw cause;
+    // A folder that cannot be written: the store says so, lends nothing, and takes the lock before it opens.
+  }
+}
+
 function makeStateFolder(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -64,13 +76,13 @@ function makeStateFolder(directory: string): void {
   }
 }
 
-function build(config: Config, version: string): Core {
+function build(config: Config, version: string, lock: StateLock): Core {
   const { stateDirectory, durability } = config;
   const log = createLog();
   const clock = new Deadlines();
   const changed = new Signal();
   const audited = new Signal();
-  const store = new Store({ directory: stateDirectory, durability });
+  const store = new Store({ directory: stateDirectory, durability, takeLock: () => lock.take() });
   store.onRow = () => audited.notify();
   const ledger = new Ledger(store, clock, changed);
   const devices = new Map<string, Device>();

@@ -21,6 +21,8 @@ export interface Draft {
 export interface StoreOptions {
   directory: string;
   durability: "NORMAL" | "FULL";
+  /** Makes us the folder's only agent, or throws; before each attempt to open. */
+  takeLock?: () => void;
 }
 
 type Sql = InstanceType<typeof Database>;
@@ -194,6 +196,7 @@ export class Store {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     // libsql reports what it cannot open without saying why.
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    this.#options.takeLock?.();
     const path = join(directory, FILE);
     if (statSync(path, { throwIfNoEntry: false })) accessSync(path, constants.R_OK | constants.W_OK);
     const db = new Database(path);
