@@ -120,12 +120,13 @@ describe("fds in packets", () => {
         encoding: "utf8",
         acceptFds: true,
         onPacket: () => say("a packet"),
-        onClose: (error) => {
+        // The socket's own is open until this returns, so that the peer can be told why.
+        onClose: (error) => setImmediate(() => {
           // The two that we had freed and the socket's own.
           let free = 0;
           try { for (;;) { fs.openSync("/dev/null"); free += 1; } } catch {}
           say(error?.code, free);
-        },
+        }),
       });
       `,
       { nofile: 64 },
