@@ -150,6 +150,7 @@ export class Ledger {
 
   #drop(live: Live): void {
     live.deadline?.cancel();
+    live.deadline = null;
     this.live.delete(live.record.id);
   }
 

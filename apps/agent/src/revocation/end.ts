@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { type EndReason, isFinal, type Proof, type Revocation } from "@lendbuf/shared/delegation";
+import type { Deadline } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
@@ -63,8 +64,23 @@ function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: st
   }
   ask(core, lives);
   core.ledger.show(lives, { state: "revoking", reason, ending: null, revocation });
-  core.clock.after(PROMPT_MS, () => recordDecision(core, lives, actor));
-  core.clock.after(SLOW_MS, () => explainDelay(core, lives));
+  watch(core, lives, actor);
+}
+
+/** Until the last of them is over, so that prompt ends leave no timer behind. */
+function watch(core: Core, lives: readonly Live[], actor: string): void {
+  const alarms = [
+    core.clock.after(PROMPT_MS, () => recordDecision(core, lives, actor)),
+    core.clock.after(SLOW_MS, () => explainDelay(core, lives)),
+  ];
+  let open = lives.length;
+  const share: Deadline = {
+    cancel() {
+      open--;
+      if (open === 0) for (const alarm of alarms) alarm.cancel();
+    },
+  };
+  for (const live of lives) live.deadline = share;
 }
 
 /** Most ends are proven before their decision would be written; then one row tells both. */
