@@ -1,0 +1,26 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { BENCH, ROOT } from "./machine.ts";
+
+const CACHE = join(ROOT, "node_modules/.cache/bench");
+const SOURCES = join(BENCH, "raw");
+
+/** The program of raw/NAME.c: compiled once, and again when its source has changed. */
+export function rawProgram(name: string): string {
+  const program = join(CACHE, name);
+  const source = join(SOURCES, `${name}.c`);
+  const newest = Math.max(...[source, join(SOURCES, "raw.h")].map((path) => statSync(path).mtimeMs));
+  if (existsSync(program) && statSync(program).mtimeMs >= newest) return program;
+  mkdirSync(CACHE, { recursive: true });
+  const fresh = `${program}.${process.pid}`;
+  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-o", fresh, source]);
+  renameSync(fresh, program);
+  return program;
+}
+
+/** Runs it; the numbers that it prints. */
+export function runRaw(name: string, ...args: (string | number)[]): number[] {
+  const output = execFileSync(rawProgram(name), args.map(String), { encoding: "utf8" });
+  return output.trim().split("\n").map(Number);
+}
