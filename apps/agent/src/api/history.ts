@@ -47,7 +47,7 @@ function fromStore(core: Core, { buffer, account, states = [...STATES], cursor }
   const after = cursor === undefined ? "" : " AND id < ?";
   if (cursor !== undefined) values.push(cursor);
   const rows = core.store.iterate<{ id: number; record: string }>(
-    `SELECT id, record FROM delegations WHERE ${where}${after} ORDER BY id DESC`,
+    `SELECT id, record FROM delegation_records WHERE ${where}${after} ORDER BY id DESC`,
     ...values,
   );
   return { found: views(core, rows), total: row?.total ?? 0 };

@@ -47,11 +47,11 @@ export class Ledger {
   /** @throws AgentError STORE_READ_ONLY, and then nothing has happened */
   create(fields: Omit<Record, "id">, target: Buffer<Live>, change: Omit<Change, "patch">): Live {
     const record: Record = { ...fields, id: this.#nextId };
-    this.#store.record(draftOf([record], { ...change, patch: withoutNulls(record) }));
+    this.#store.record(draftOf([record], { ...change, patch: newRecordOf(record) }));
     this.#nextId++;
     const live = newLive(record, target);
     this.add(live);
-    this.#tell(live);
+    this.#tell([live]);
     return live;
   }
 
@@ -66,6 +66,7 @@ export class Ledger {
   grant(live: Live, change: Change): void {
     this.#store.record(draftOf([live.record], change));
     this.#apply(live, change.patch);
+    this.#tell([live]);
   }
 
   /**
@@ -76,7 +77,7 @@ export class Ledger {
     if (lives.length === 0) return;
     for (const live of lives) {
       live.unrecorded = true;
-      this.#apply(live, change.patch, false);
+      this.#apply(live, change.patch);
     }
     const draft = draftOf(
       lives.map(({ record }) => record),
@@ -88,13 +89,13 @@ export class Ledger {
         if (isFinal(live.record.state)) this.#drop(live);
       }
     });
-    for (const live of lives) live.changed?.notify();
-    this.changed.notify();
+    this.#tell(lives);
   }
 
   /** Changes what is seen, not what is on disk: the record follows, or a restart finds the same by itself. */
   show(lives: readonly Live[], patch: Partial<Record>): void {
     for (const live of lives) this.#apply(live, patch);
+    this.#tell(lives);
   }
 
   /** Wakes at the next of the delegation's times. */
@@ -110,34 +111,40 @@ export class Ledger {
   view(id: number): Delegation {
     const live = this.live.get(id);
     if (live) return viewOf(live);
-    const [row] = this.#store.all<{ record: string }>("SELECT record FROM delegations WHERE id = ?", id);
+    const [row] = this.#store.all<{ record: string }>("SELECT record FROM delegation_records WHERE id = ?", id);
     if (!row)
       throw new AgentError("NOT_FOUND", `There is no delegation ${id}. \`lendbuf delegations --all\` lists them.`);
     return viewOfRecord(recordOf(JSON.parse(row.record)));
   }
 
-  #apply(live: Live, patch: Partial<Record>, tell = true): void {
+  #apply(live: Live, patch: Partial<Record>): void {
     const { record } = live;
-    const next = patch.state ?? record.state;
-    if (next !== record.state && !mayFollow(record.state, next))
-      throw new Error(`delegation ${record.id} cannot go from ${record.state} to ${next}`);
-    if (next !== record.state && patch.reason && !mayEnd(patch.reason, record.state) && record.state !== "revoking") {
-      throw new Error(`delegation ${record.id} cannot end as ${patch.reason} while it is ${record.state}`);
+    const before = record.state;
+    const next = patch.state ?? before;
+    if (next === before) {
+      Object.assign(record, patch);
+      return;
+    }
+    if (!mayFollow(before, next)) throw new Error(`delegation ${record.id} cannot go from ${before} to ${next}`);
+    if (patch.reason && !mayEnd(patch.reason, before) && before !== "revoking") {
+      throw new Error(`delegation ${record.id} cannot end as ${patch.reason} while it is ${before}`);
     }
     this.#count(record, -1);
     Object.assign(record, patch);
-    if (!isFinal(record.state)) this.#count(record, 1);
+    if (!isFinal(next)) this.#count(record, 1);
     this.#place(live);
-    if (tell) this.#tell(live);
   }
 
   #place(live: Live): void {
     const { occupants, queue } = live.target;
     if (isOccupying(live.record.state)) occupants.add(live);
     else occupants.delete(live);
+    if (live.record.state === "waiting") {
+      queue.push(live);
+      return;
+    }
     const index = queue.indexOf(live);
-    if (live.record.state === "waiting") index < 0 && queue.push(live);
-    else if (index >= 0) queue.splice(index, 1);
+    if (index >= 0) queue.splice(index, 1);
   }
 
   #count({ account, state }: Record, by: 1 | -1): void {
@@ -154,8 +161,8 @@ export class Ledger {
     this.live.delete(live.record.id);
   }
 
-  #tell(live: Live): void {
-    live.changed?.notify();
+  #tell(lives: readonly Live[]): void {
+    for (const live of lives) live.changed?.notify();
     this.changed.notify();
   }
 }
@@ -170,8 +177,28 @@ function draftOf(records: readonly Record[], { actor, action, patch }: Change): 
   return { at, actor, action, delegation: id, buffer, account, state: patch.state ?? state, detail: patch };
 }
 
-function withoutNulls(record: Record): Partial<Record> {
-  const kept: { [field: string]: unknown } = {};
-  for (const [field, value] of Object.entries(record)) if (value !== null) kept[field] = value;
-  return kept;
+/** What a new record says: JSON leaves out what is undefined. Field by field, for each borrow passes here. */
+function newRecordOf(record: Record): Partial<Record> {
+  return {
+    id: record.id,
+    buffer: record.buffer,
+    device: record.device,
+    account: record.account,
+    requestedBy: record.requestedBy,
+    state: record.state,
+    access: record.access,
+    share: record.share,
+    keep: record.keep,
+    size: record.size,
+    leaseMs: record.leaseMs,
+    offerMs: record.offerMs,
+    requestedAt: record.requestedAt,
+    purpose: record.purpose ?? undefined,
+    offeredAt: record.offeredAt ?? undefined,
+    offerEndsAt: record.offerEndsAt ?? undefined,
+    claimedAt: record.claimedAt ?? undefined,
+    expiresAt: record.expiresAt ?? undefined,
+    client: record.client ?? undefined,
+    export: record.export ?? undefined,
+  } as Partial<Record>;
 }

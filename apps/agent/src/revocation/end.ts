@@ -171,18 +171,20 @@ interface Finding {
 
 function conclude(core: Core, findings: readonly Finding[]): void {
   const groups = new Map<string, { lives: Live[]; proof: Proof }>();
+  const closing: number[] = [];
   for (const { live, proof, errno } of findings) {
     if (!proof) {
       tryAgain(core, live, errno);
       continue;
     }
-    drop(core, live);
+    forgetExport(core, live, closing);
     if (live.record.state !== "revoking") {
       live.changed?.notify(); // a kept delegation's old export: its claim goes on
       continue;
     }
+    const { method, scope, by, answer, probe } = proof;
     const key =
-      findings.length === 1 ? "" : JSON.stringify([{ ...proof, durationUs: 0 }, live.record.reason, live.endedBy]);
+      findings.length === 1 ? "" : [method, scope, by, answer, probe, live.record.reason, live.endedBy].join("|");
     const group = groups.get(key);
     if (!group) groups.set(key, { lives: [live], proof });
     else {
@@ -192,6 +194,11 @@ function conclude(core: Core, findings: readonly Finding[]): void {
     }
   }
   for (const { lives, proof } of groups.values()) confirm(core, lives, proof);
+  if (closing.length > 0) setImmediate(closeAll, closing); // whoever waits for the end hears of it first
+}
+
+function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd);
 }
 
 /** The kernel has confirmed: the delegations are over. */
@@ -211,13 +218,13 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
   advanceTargets(core, lives);
 }
 
-/** Forgets the export, whose end is proven, and closes our copy of its fd. */
-function drop(core: Core, live: Live): void {
+/** Its end is proven: our copy of its fd is to be closed. */
+function forgetExport(core: Core, live: Live, closing: number[]): void {
   if (!live.exported) return;
   const { warden, id, fd } = live.exported;
   core.exports.delete(warden, id);
   live.exported = null;
-  if (fd >= 0) closeSync(fd);
+  if (fd >= 0) closing.push(fd);
 }
 
 function tryAgain(core: Core, live: Live, errno: string | null): void {

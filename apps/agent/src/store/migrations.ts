@@ -42,10 +42,21 @@ export const MIGRATIONS: readonly string[] = [
     ON CONFLICT (id) DO UPDATE SET
       state = excluded.state, last_seq = excluded.last_seq, record = json_patch(record, excluded.record);
   END;
-  CREATE TRIGGER audit_many AFTER INSERT ON audit WHEN NEW.delegations IS NOT NULL AND NEW.state IS NOT NULL BEGIN
+  CREATE TRIGGER audit_many AFTER INSERT ON audit
+    WHEN NEW.delegations IS NOT NULL AND NEW.state IS NOT NULL AND NEW.state NOT IN ('revoked', 'cancelled') BEGIN
     UPDATE delegations SET state = NEW.state, last_seq = NEW.seq, record = json_patch(record, NEW.detail)
     WHERE id IN (SELECT value FROM json_each(NEW.delegations));
   END;
+  -- Ten thousand ends at once: nothing changes them any more, so what changed is read from the audit row (delegation_records).
+  CREATE TRIGGER audit_many_ended AFTER INSERT ON audit
+    WHEN NEW.delegations IS NOT NULL AND NEW.state IN ('revoked', 'cancelled') BEGIN
+    UPDATE delegations SET state = NEW.state, last_seq = NEW.seq WHERE id IN (SELECT value FROM json_each(NEW.delegations));
+  END;
+  CREATE VIEW delegation_records AS
+    SELECT d.id, d.state, d.buffer, d.account,
+      CASE WHEN a.delegations IS NOT NULL AND d.state IN ('revoked', 'cancelled')
+        THEN json_patch(d.record, a.detail) ELSE d.record END AS record
+    FROM delegations d JOIN audit a ON a.seq = d.last_seq;
   CREATE TRIGGER audit_buffer_defined AFTER INSERT ON audit WHEN NEW.action = 'buffer.defined' BEGIN
     INSERT INTO buffers VALUES (NEW.buffer, NEW.detail);
   END;

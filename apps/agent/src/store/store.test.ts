@@ -77,7 +77,7 @@ function draft(id: number, state = "offered", detail: object = {}): Draft {
 }
 
 function recordOf(opened: Store, id: number): unknown {
-  const [row] = opened.all<{ record: string }>("SELECT record FROM delegations WHERE id = ?", id);
+  const [row] = opened.all<{ record: string }>("SELECT record FROM delegation_records WHERE id = ?", id);
   return row && JSON.parse(row.record);
 }
 

@@ -149,7 +149,19 @@ export class Store {
     };
     row.hash = hashOf(row, this.#head.hash);
     try {
-      this.#insert.run(Object.values(row)); // in the order of the table's columns
+      this.#insert.run([
+        row.seq,
+        row.at,
+        row.actor,
+        row.action,
+        row.delegation,
+        row.delegations,
+        row.buffer,
+        row.account,
+        row.state,
+        row.detail,
+        row.hash,
+      ]);
     } catch (cause) {
       this.problem = this.#describe(cause);
       throw this.#refusal(cause);
