@@ -15,5 +15,11 @@ export interface Context {
   readonly core: Core;
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  /** About how many bytes of items an answer may have. */
+  readonly replyBytes: number;
+  /** Resolves when the client has room for another state; absent where the door waits by itself. */
+  readonly hasRoom?: (() => Promise<void> | undefined) | undefined;
+  /** The subscriptions of this connection, where the door does not count them itself. */
+  readonly subscriptions?: { count: number } | undefined;
   readonly fdReply?: FdReply | undefined;
 }

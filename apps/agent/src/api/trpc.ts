@@ -78,11 +78,47 @@ function describe(issues: { path: PropertyKey[]; message: string }[]): string {
 }
 
 export const router = t.router;
-export const procedure = t.procedure;
 
 /** The procedure of a path of the contract: its input checked, its output typed by it. */
 export function input<M extends Method>(path: M) {
-  return t.procedure.input(INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>);
+  return t.procedure.input(schemaOf(path));
+}
+
+/** The same for one that goes on: a connection may have so many. */
+export function subscription<M extends Method>(path: M) {
+  return t.procedure.use(countSubscription).input(schemaOf(path));
+}
+
+function schemaOf<M extends Method>(path: M) {
+  return INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>;
+}
+
+const MAX_SUBSCRIPTIONS = 64;
+
+const countSubscription = t.middleware(async ({ ctx, signal = ctx.signal, next }) => {
+  const { subscriptions } = ctx;
+  if (!subscriptions) return next({ ctx: { signal } });
+  if (subscriptions.count >= MAX_SUBSCRIPTIONS) {
+    throw new AgentError(
+      "LIMIT",
+      `This connection has ${MAX_SUBSCRIPTIONS} subscriptions, the most that one may have. End some.`,
+    );
+  }
+  const result = await next({ ctx: { signal } });
+  if (!result.ok) return result;
+  subscriptions.count++;
+  return { ...result, data: uncountAfter(result.data as AsyncIterable<unknown>, subscriptions) };
+});
+
+async function* uncountAfter(
+  values: AsyncIterable<unknown>,
+  subscriptions: { count: number },
+): AsyncGenerator<unknown> {
+  try {
+    yield* values;
+  } finally {
+    subscriptions.count--;
+  }
 }
 
 export type { Output };
