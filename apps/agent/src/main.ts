@@ -1,5 +1,7 @@
+import { lstatSync } from "node:fs";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
+import { ForeignFolder } from "./broker/broker.ts";
 import { type Config, ConfigError, readConfig, USAGE } from "./config.ts";
 import { AlreadyRunning } from "./lock.ts";
 
@@ -21,10 +23,12 @@ function configOrExit(): Config {
 
 /** In words where it is something that a person can mend. */
 function explain(cause: unknown, config: Config): string | undefined {
-  if (cause instanceof AlreadyRunning) return cause.message;
+  if (cause instanceof AlreadyRunning || cause instanceof ForeignFolder) return cause.message;
   if (!isSystemError(cause)) return undefined;
   if (cause.code === "EADDRINUSE" && cause.syscall === "listen")
     return `Port ${config.port} of 127.0.0.1 is taken. Choose another with --port; 0 takes any free one.`;
+  if (cause.code === "EADDRINUSE" && !lstatSync(config.socketPath, { throwIfNoEntry: false })?.isSocket())
+    return `${config.socketPath} is there already, and is no socket. It was left as it is. Choose another path with --socket.`;
   if (cause.code === "EADDRINUSE")
     return `Somebody listens at ${config.socketPath} already. Use that agent, end it first, or choose another --socket.`;
   return `The agent cannot start: ${cause.message}. --state and --socket choose other places.`;

@@ -176,10 +176,12 @@ describe("signals", () => {
 
   it("Ctrl-C on the terminal reaches the command once", async () => {
     const running = agent.startOnTerminal("exec", "sim0/ddr", "--", ...holder.words);
-    await running.sees(/ready/);
+    const [, lendbuf] = await running.sees(/holder \d+ of (\d+) ready/);
 
     running.child.stdin!.write("\x03");
     await running.sees(/got SIGINT/);
+    process.kill(Number(lendbuf), "SIGUSR2"); // passed on after whatever lendbuf makes of Ctrl-C
+    await running.sees(/got SIGUSR2/);
     running.type("exit 9");
     const { stdout, code } = await running.ended;
 
@@ -189,7 +191,7 @@ describe("signals", () => {
 
   it("SIGKILL to lendbuf ends the delegation: the command loses the memory", async () => {
     const running = exec("sim0/ddr");
-    const [, pid] = await running.sees(/holder (\d+) ready/);
+    const [, pid] = await running.sees(/holder (\d+) of \d+ ready/);
     const follower = agent.start("watch");
     await follower.sees(/sim0\/ddr .* active/);
 

@@ -11,7 +11,7 @@ const mapping = new Mapping(Number(LENDBUF_FD), { length: Number(LENDBUF_SIZE), 
 for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGHUP"] as const)
   process.on(signal, () => console.log(`got ${signal}`));
 
-console.log(`holder ${process.pid} ready`);
+console.log(`holder ${process.pid} of ${process.ppid} ready`);
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, offset, rest = ""] = line.split(" ");
   if (command === "exit") process.exit(Number(offset));

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemfd, Mapping } from "../src/addon.ts";
@@ -208,6 +208,15 @@ describe("making one", () => {
 });
 
 describe("after close", () => {
+  it("nothing of it is mapped", () => {
+    const mapped = () => readFileSync("/proc/self/maps", "utf8").split("/memfd:memory").length - 1;
+    expect(mapped()).toBe(1);
+
+    mapping.close();
+
+    expect(mapped()).toBe(0);
+  });
+
   it("everything throws EBADF, and close does nothing", () => {
     mapping.close();
     mapping.close();

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
   lstatSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connectPacketSocket, PacketServer, type PacketSocket, packetSocketPair } from "../src/addon.ts";
 import { compiled } from "./compiled.ts";
@@ -291,8 +292,6 @@ describe("the peer", () => {
   it.skipIf(!isRoot)("is the uid and gid that it had when it connected (needs root)", async () => {
     using folder = directory();
     using server = serve(join(folder.path, "socket"), 0o666);
-    const { chmodSync } = await import("node:fs");
-    const { dirname } = await import("node:path");
     chmodSync(folder.path, 0o755);
     chmodSync(dirname(rawPeer), 0o755);
     const child = new Child(rawPeer, [join(folder.path, "socket"), "wait"], { uid: 65_534, gid: 65_533 });
@@ -306,8 +305,6 @@ describe("the peer", () => {
   it.skipIf(!isRoot)("without permission gets EACCES (needs root)", async () => {
     using folder = directory();
     using _ = serve(join(folder.path, "socket"), 0o600);
-    const { chmodSync } = await import("node:fs");
-    const { dirname } = await import("node:path");
     chmodSync(folder.path, 0o755);
     chmodSync(dirname(rawPeer), 0o755);
     const child = new Child(rawPeer, [join(folder.path, "socket")], { uid: 65_534, gid: 65_534 });

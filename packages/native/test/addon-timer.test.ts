@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BootTimer, bootTimeMs } from "../src/addon.ts";
 import { nodeChild } from "./node-child.ts";
@@ -50,6 +51,19 @@ describe("a boot timer", () => {
     const deadline = bootTimeMs() + 20;
     timer.set(deadline);
     await firing();
+
+    expect(fired).toHaveLength(1);
+    expect(fired[0]).toBeGreaterThanOrEqual(deadline);
+  });
+
+  it("waits for the new deadline also where another timer of the same round sets it", async () => {
+    const deadline = bootTimeMs() + 20;
+    const other = new BootTimer(() => timer.set(deadline));
+    other.set(0);
+    timer.set(0);
+    while (bootTimeMs() < deadline - 19); // both are due when the loop looks, the other first
+    await firing();
+    other.close();
 
     expect(fired).toHaveLength(1);
     expect(fired[0]).toBeGreaterThanOrEqual(deadline);
@@ -145,7 +159,6 @@ describe("the process", () => {
 
 describe("the boot clock", () => {
   it("is what the kernel calls uptime, in milliseconds with a fraction, and never goes back", async () => {
-    const { readFileSync } = await import("node:fs");
     const uptime = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
 
     const readings = Array.from({ length: 1000 }, () => bootTimeMs());

@@ -88,7 +88,8 @@ export const delegationsRouter = router({
       const lives = new Map(ids.map((id) => [id, endable(core, caller, id)]));
       const now: Live[] = [];
       for (const live of lives.values()) {
-        if (live && noticeMs > 0 && live.record.state === "active") announce(core, live, noticeMs, caller.actor);
+        if (live && noticeMs > 0 && live.record.state === "active")
+          announce(core, live, noticeMs, caller.isOperator ? "operator" : "released", caller.actor);
         else if (live) now.push(live);
       }
       await endNow(core, now, caller, "revoke");

@@ -89,12 +89,15 @@ function overflowUid(): number {
   }
 }
 
+/** Somebody else owns the folder, and could put a socket of his own in our socket's place. */
+export class ForeignFolder extends Error {}
+
 /** A folder that we make is the owner's alone to change, or anybody could put a socket of his own in its place. */
 function makeFolder(path: string): void {
   if (mkdirSync(path, { recursive: true }) !== undefined) chmodSync(path, 0o755);
   const { uid, mode } = statSync(path);
   const isSticky = (mode & 0o1000) !== 0;
   if (uid !== process.getuid!() && uid !== 0 && !isSticky) {
-    throw new Error(`The socket's folder ${path} belongs to uid ${uid}. Choose one of your own with --socket.`);
+    throw new ForeignFolder(`The socket's folder ${path} belongs to uid ${uid}. Choose one of your own with --socket.`);
   }
 }

@@ -16,12 +16,13 @@ export async function claim(
   id: number,
 ): Promise<{ live: Live; fd: () => number }> {
   const live = core.ledger.live.get(id);
-  if (!live) throw alreadyEnded(core, id);
-  if (live.record.account !== caller.account)
+  const { account } = live?.record ?? core.ledger.view(id);
+  if (account !== caller.account)
     throw new AgentError(
       "NOT_YOURS",
-      `Delegation ${id} belongs to ${live.record.account}; you are ${caller.account}. Only its account can claim it.`,
+      `Delegation ${id} belongs to ${account}; you are ${caller.account}. Only its account can claim it.`,
     );
+  if (!live) throw alreadyEnded(core, id);
   const outcome = outcomeOf("claim", live.record.state);
   if (outcome === "NOT_READY")
     throw new AgentError(

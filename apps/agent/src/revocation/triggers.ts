@@ -35,15 +35,21 @@ export function onDisconnect(core: Core, claimant: Claimant): void {
 }
 
 /** Tells the client now and takes the memory when the time is up. An earlier end stays as it is. */
-export function announce(core: Core, live: Live, noticeMs: number, actor: string): void {
+export function announce(
+  core: Core,
+  live: Live,
+  noticeMs: number,
+  reason: "operator" | "released",
+  actor: string,
+): void {
   const at = core.clock.now() + noticeMs;
   if (live.leaseEndsAt !== null && live.leaseEndsAt <= at) return;
   if (live.announced && live.announced.at <= at) return;
-  live.announced = { at, reason: "operator", actor };
+  live.announced = { at, reason, actor };
   core.ledger.settle([live], {
     actor,
     action: "delegation.announced",
-    patch: { ending: { reason: "operator", at: Date.now() + noticeMs } },
+    patch: { ending: { reason, at: Date.now() + noticeMs } },
   });
   core.ledger.schedule(live);
 }
