@@ -23,6 +23,16 @@ function fill(client: RawClient, count: number, method: string, params: object =
   for (let i = 0; i < count; i++) client.begin(method, params);
 }
 
+/** Every delegation but the bystander's. */
+async function endTheRest(client: RawClient): Promise<void> {
+  for (;;) {
+    const { result } = await client.ask("delegations.list", { limit: 32 });
+    const ids = result.items.map(({ id }: { id: number }) => id).filter((id: number) => id !== watch.bystander.id);
+    if (ids.length === 0) return;
+    expect(await client.ask("delegations.revoke", { ids })).toHaveProperty("result");
+  }
+}
+
 describe("a client that never reads", () => {
   it("costs the agent little memory, and holds nobody else up", async () => {
     const silent = agent.raw({ reads: false });
@@ -63,6 +73,39 @@ describe("a client that never reads", () => {
 
     expect(memoryOf(agent.pid) - before).toBeLessThan(64 * MIB);
     silent.close();
+    client.close();
+  });
+});
+
+describe("a client that has as many subscriptions as it may have, and reads no more", () => {
+  it("costs a state or two, not one of each; when it reads again, each tells how things are now", async () => {
+    const client = agent.raw();
+    const peer = new Peer();
+    await peer.connect(agent.socket, 3);
+    const request = { buffer: "sim0/regs", access: "read-only", purpose: "x".repeat(200) };
+    for (let i = 0; i < 100; i++) await client.ask("delegations.request", request); // a state of 60 kB
+    for (const to of [0, 1, 2]) {
+      for (let id = 1; id <= 256; id++)
+        void peer.send({ to, text: JSON.stringify({ jsonrpc: "2.0", id, method: "delegations.watch" }) });
+    }
+    const watching = await Promise.all([0, 1, 2].map((to) => peer.drain({ to })));
+    const before = memoryOf(agent.pid);
+
+    let total = 0;
+    for (let i = 0; i < 10; i++) {
+      await client.ask("delegations.request", request);
+      ({ total } = (await client.ask("delegations.list", { limit: 1 })).result);
+      await new Promise((resolve) => setTimeout(resolve, 25)); // longer than states collapse
+    }
+    await watch.bystander.check();
+    const grown = memoryOf(agent.pid) - before;
+    const later = await Promise.all([0, 1, 2].map((to) => peer.drain({ to })));
+
+    expect(watching.map(({ totals }) => totals!.length)).toEqual([256, 256, 256]);
+    expect(grown).toBeLessThan(24 * MIB);
+    for (const { totals } of later) expect(totals).toEqual(Array.from({ length: 256 }, () => total));
+    await peer.stop();
+    await endTheRest(client);
     client.close();
   });
 });
@@ -213,12 +256,7 @@ describe("queue entries and delegations", () => {
 
     expect(last.error?.data.code).toBe("LIMIT");
     expect(last.error?.message).toMatch(/has 1024 live delegations.*Release some/);
-    for (;;) {
-      const { result } = await client.ask("delegations.list", { limit: 32 });
-      const ids = result.items.map(({ id }: { id: number }) => id).filter((id: number) => id !== watch.bystander.id);
-      if (ids.length === 0) break;
-      expect(await client.ask("delegations.revoke", { ids })).toHaveProperty("result");
-    }
+    await endTheRest(client);
     client.close();
   });
 });

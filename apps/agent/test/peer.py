@@ -49,13 +49,24 @@ def receive(to=-1, control=64, timeout=5):
     return {"text": packet.decode(), "fds": len(fds), "truncated": bool(flags & socket.MSG_CTRUNC)}
 
 
+def drain(to=-1, idle=0.3):
+    """Receives until nothing more comes; tells the last state of each subscription by its total."""
+    packets, totals = 0, {}
+    while select.select([sockets[to]], [], [], idle)[0]:
+        packet = json.loads(sockets[to].recv(70000))
+        packets += 1
+        if packet.get("method") == "event" and "data" in packet["params"]:
+            totals[packet["params"]["subscription"]] = packet["params"]["data"]["total"]
+    return {"packets": packets, "totals": list(totals.values())}
+
+
 def close(to=-1):
     sockets.pop(to).close()
     return {}
 
 
 def run():
-    commands = {"connect": connect, "storm": storm, "send": send, "receive": receive, "close": close}
+    commands = {"connect": connect, "storm": storm, "send": send, "receive": receive, "drain": drain, "close": close}
     for line in sys.stdin:
         command = json.loads(line)
         try:

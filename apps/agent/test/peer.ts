@@ -15,6 +15,8 @@ export interface PeerAnswer {
   truncated?: boolean;
   /** The connection is over. */
   end?: boolean;
+  packets?: number;
+  totals?: number[];
   /** Nothing came in time. */
   silence?: boolean;
 }
@@ -56,6 +58,11 @@ export class Peer {
 
   receive(options: { to?: number; control?: number; timeout?: number } = {}): Promise<PeerAnswer> {
     return this.#tell({ do: "receive", ...options });
+  }
+
+  /** Receives until nothing more comes; `totals` are of the last states of its `delegations.watch`. */
+  drain(options: { to?: number; idle?: number } = {}): Promise<PeerAnswer> {
+    return this.#tell({ do: "drain", ...options });
   }
 
   /** One request and its answer, parsed. */

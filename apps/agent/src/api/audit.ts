@@ -24,7 +24,7 @@ export const auditRouter = router({
     let after = input.after ?? store.head.seq;
     while (!ctx.signal.aborted) {
       const next = audited.next(ctx.signal);
-      await ctx.hasRoom?.();
+      await ctx.room?.();
       const entries = listAudit(store, { after, limit: 100 });
       for (const entry of entries) {
         yield tracked(String(entry.seq), entry satisfies Output<"audit.watch">);

@@ -28,7 +28,7 @@ export const buffersRouter = router({
   ),
   /** Of the buffers that somebody has or waits for; all others are free. */
   watch: subscription("buffers.watch").subscription(({ ctx }) =>
-    states(ctx.core.ledger.changed, ctx, (): Output<"buffers.watch"> => {
+    states(ctx, ctx.core.ledger.changed, (): Output<"buffers.watch"> => {
       const taken = takenBuffers(ctx.core);
       const { items, total } = paged(
         ctx,

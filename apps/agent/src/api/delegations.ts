@@ -35,7 +35,7 @@ export const delegationsRouter = router({
   ),
 
   watch: subscription("delegations.watch").subscription(({ ctx, input: { buffer, limit } }) =>
-    states(ctx.core.ledger.changed, ctx, (): Output<"delegations.watch"> => {
+    states(ctx, ctx.core.ledger.changed, (): Output<"delegations.watch"> => {
       const account = ctx.caller.isOperator ? undefined : ctx.caller.account;
       const { found, total } = listDelegations(ctx.core, { buffer, account, all: false });
       const { items } = shown(ctx.replyBytes * 0.7, found, limit);
@@ -51,7 +51,7 @@ export const delegationsRouter = router({
     visible(core, caller, id);
     const live = core.ledger.live.get(id);
     const changed = live ? (live.changed ??= new Signal()) : new Signal();
-    for await (const delegation of states(changed, ctx, () => core.ledger.view(id))) {
+    for await (const delegation of states(ctx, changed, () => core.ledger.view(id))) {
       yield delegation;
       if (isFinal(delegation.state) && !delegation.unrecorded) return;
     }

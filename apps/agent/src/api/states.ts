@@ -4,14 +4,14 @@ import type { Context } from "../context.ts";
 /** Between two states that a screen is sent: more would not be seen. */
 const PAUSE_MS = 20;
 
-/** The state now and after every change, for as long as it is listened to. What changes meanwhile collapses into the next one. */
+/** The state now and after every change, for as long as it is listened to. What changes meanwhile, or until there is room, collapses into the next one. */
 export async function* states<State>(
+  { signal, room }: Pick<Context, "signal" | "room">,
   changed: Signal,
-  { signal, hasRoom }: Pick<Context, "signal" | "hasRoom">,
   look: () => State,
 ): AsyncGenerator<State> {
   while (!signal.aborted) {
-    await hasRoom?.(); // a slow reader gets the latest state when it can take one, never a backlog
+    for (let taken = room?.(); taken && !signal.aborted; taken = room?.()) await taken;
     const next = changed.next(signal); // before looking, else a change in between is missed
     yield look();
     await next;

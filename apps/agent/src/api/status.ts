@@ -7,7 +7,7 @@ import { input, type Output, router, subscription } from "./trpc.ts";
 export const statusRouter = router({
   get: input("status.get").query(({ ctx: { core } }): Output<"status.get"> => statusOf(core)),
   watch: subscription("status.watch").subscription(({ ctx }) =>
-    states(ctx.core.changed, ctx, (): Output<"status.watch"> => statusOf(ctx.core)),
+    states(ctx, ctx.core.changed, (): Output<"status.watch"> => statusOf(ctx.core)),
   ),
 });
 

@@ -25,6 +25,8 @@ export class Connection implements Claimant, Wire {
   #command: string | null | undefined;
   #closed = false;
   #drained: (() => void)[] = [];
+  /** Subscriptions that wait for room before they look. Each sends when it is woken, so they are woken one by one. */
+  readonly #waiting: (() => void)[] = [];
   /** An fd in flight is a kernel quota that all clients share, so each connection has one unread at most. */
   #fdSent = false;
 
@@ -59,10 +61,16 @@ export class Connection implements Claimant, Wire {
     try {
       const queued = this.#socket.send(JSON.stringify(message));
       if (queued > SLOW_READER_BYTES) return new Promise((resolve) => this.#drained.push(resolve));
+      this.#waiting.shift()?.();
     } catch (cause) {
       this.#failSend(message, cause);
     }
     return undefined;
+  }
+
+  room(): Promise<void> | undefined {
+    if (this.#closed || this.#socket.queued <= SLOW_READER_BYTES) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   async sendFd(message: object, fdOf: () => number): Promise<boolean> {
@@ -104,6 +112,7 @@ export class Connection implements Claimant, Wire {
     this.#closed = true;
     this.#requests.close();
     this.#wakeDrained();
+    for (const wake of this.#waiting.splice(0)) wake();
     onDisconnect(this.#core, this);
     this.#onClose();
   }
@@ -112,6 +121,7 @@ export class Connection implements Claimant, Wire {
     const waiting = this.#drained;
     this.#drained = [];
     for (const wake of waiting) wake();
+    this.#waiting.shift()?.();
   }
 }
 

@@ -7,6 +7,8 @@ import type { Claimant } from "../delegations/live.ts";
 export interface Wire {
   /** Resolves when the client has room for more. */
   send(message: object): Promise<void> | undefined;
+  /** Resolves when the client has room for another state; undefined where it has. */
+  room(): Promise<void> | undefined;
   /** Sends once the client has read the fds it was sent before; false where it does not in time. Asks for the fd at the last moment, and rejects with what that throws. */
   sendFd(message: object, fd: () => number): Promise<boolean>;
   /** Ends the connection after what was sent. */
@@ -102,6 +104,7 @@ export class Requests {
       caller,
       fdReply,
       replyBytes: REPLY_BYTES,
+      room: () => this.#wire.room(),
       get signal() {
         return run.signal;
       },

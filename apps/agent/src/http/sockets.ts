@@ -45,7 +45,7 @@ export class Sockets {
           caller,
           signal: info.signal,
           replyBytes: 1 << 20,
-          hasRoom: () => roomIn(res),
+          room: () => roomIn(res),
           subscriptions: { count: 0 },
         };
       },
