@@ -52,7 +52,8 @@ export const buffersRouter = router({
         );
       }
       const { region, ranges } = buffer.definition;
-      const bytes = await ctx.core.views.read(name, buffer.device.readyWarden(), { region, ranges }, offset, length);
+      const bytes = await ctx.core.views.read(buffer.device.readyWarden(), { region, ranges }, offset, length);
+      requireView(ctx, buffer); // meanwhile it may have become somebody else's
       return { offset, bytes: Buffer.from(bytes).toString("base64"), at: Date.now() };
     },
   ),

@@ -4,17 +4,21 @@ import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import type { ExportRequest, Warden } from "./warden.ts";
 
 const IDLE_MS = 5000;
+/** Each is a copy of a buffer in memory; the one that was looked at longest ago goes. */
+const MAX_OPEN = 64;
+
+type Viewed = Pick<ExportRequest, "region" | "ranges">;
 
 interface View {
-  warden: Warden;
   mapping: Mapping;
-  close(): void;
   idle: Deadline;
+  close(): void;
 }
 
 /** The agent's own eyes: read-only exports through which people look at memory, whoever has it. Each is dropped when nobody has looked for a while. */
 export class Views {
   readonly #clock: Deadlines;
+  /** By what they show: a name may mean other memory a moment later. */
   readonly #open = new Map<string, Promise<View>>();
 
   constructor(clock: Deadlines) {
@@ -22,50 +26,57 @@ export class Views {
   }
 
   /** A guarded copy. Rejects with what the warden answered, or EFAULT where the memory went meanwhile. */
-  async read(
-    name: string,
-    warden: Warden,
-    request: Omit<ExportRequest, "readOnly" | "scrubZero">,
-    offset: number,
-    length: number,
-  ): Promise<Uint8Array> {
-    const view = await this.#of(name, warden, request);
+  async read(warden: Warden, viewed: Viewed, offset: number, length: number): Promise<Uint8Array> {
+    const view = await this.#of(warden, viewed);
+    view.idle.cancel();
+    view.idle = this.#clock.after(IDLE_MS, view.close);
     const bytes = new Uint8Array(length);
     view.mapping.read(offset, bytes);
     return bytes;
   }
 
-  async #of(name: string, warden: Warden, request: Omit<ExportRequest, "readOnly" | "scrubZero">): Promise<View> {
-    const opening = this.#open.get(name) ?? this.#make(name, warden, request);
-    this.#open.set(name, opening);
-    const view = await opening.catch((cause) => {
-      this.#open.delete(name);
-      throw cause;
-    });
-    if (view.warden !== warden) {
-      view.close();
-      return this.#of(name, warden, request);
+  #of(warden: Warden, viewed: Viewed): Promise<View> {
+    const key = JSON.stringify([warden.instance, viewed.region, viewed.ranges]);
+    const opening = this.#open.get(key) ?? this.#make(warden, viewed, () => this.#forget(key, opening));
+    this.#open.delete(key);
+    this.#open.set(key, opening); // last
+    opening.catch(() => this.#forget(key, opening));
+    for (const [oldest, view] of this.#open) {
+      if (this.#open.size <= MAX_OPEN) break;
+      this.#open.delete(oldest);
+      void view.then(({ close }) => close()).catch(() => {});
     }
-    view.idle.cancel();
-    view.idle = this.#clock.after(IDLE_MS, () => view.close());
-    return view;
+    return opening;
   }
 
-  async #make(name: string, warden: Warden, request: Omit<ExportRequest, "readOnly" | "scrubZero">): Promise<View> {
+  #forget(key: string, view: Promise<View>): void {
+    if (this.#open.get(key) === view) this.#open.delete(key);
+  }
+
+  async #make(warden: Warden, viewed: Viewed, onClose: () => void): Promise<View> {
     const id = warden.nextExportId();
-    const fd = await warden.export(id, { ...request, readOnly: true, scrubZero: false });
-    const length = request.ranges.reduce((size, range) => size + range.length, 0);
-    const mapping = new Mapping(fd, { length, writable: false });
-    closeSync(fd);
+    const fd = await warden.export(id, { ...viewed, readOnly: true, scrubZero: false });
+    const revoke = () => !warden.isGone && warden.revoke([id]);
+    let mapping: Mapping;
+    try {
+      mapping = new Mapping(fd, {
+        length: viewed.ranges.reduce((size, { length }) => size + length, 0),
+        writable: false,
+      });
+    } catch (cause) {
+      revoke();
+      throw cause;
+    } finally {
+      closeSync(fd);
+    }
     const view: View = {
-      warden,
       mapping,
       idle: this.#clock.after(IDLE_MS, () => view.close()),
       close: () => {
         view.idle.cancel();
         mapping.close();
-        if (!warden.isGone) warden.revoke([id]);
-        this.#open.delete(name);
+        revoke();
+        onClose();
       },
     };
     return view;
