@@ -130,6 +130,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.sessions.load();
+      core.tokens.load();
       restore(core);
       core.changed.notify();
     }

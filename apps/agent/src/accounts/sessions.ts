@@ -5,7 +5,7 @@ import { fitsHash, hashSecret, newId, newSecret } from "./secret.ts";
 
 const LINK_LIFE_MS = 10 * 60_000;
 const SESSION_LIFE_MS = 7 * 86_400_000;
-const MAX_LINKS = 100;
+const MAX_LINKS_PER_ACCOUNT = 10;
 const MAX_SESSIONS_PER_ACCOUNT = 100;
 
 interface Row {
@@ -23,6 +23,8 @@ export class Sessions {
   /** By the hash of their secrets; gone with the agent, and after one use. */
   readonly #links = new Map<string, { account: string; expiresAt: number }>();
   readonly #rows = new Map<string, Row>();
+  /** Ended, and the store could not be told; with the one who did it. */
+  readonly #untold = new Map<string, { account: string; actor: string }>();
   /** Called when a session has ended, so that its connections end too. */
   onEnd: (id: string) => void = () => {};
 
@@ -31,19 +33,27 @@ export class Sessions {
     this.load();
   }
 
-  /** Takes up those that the store knows: browsers stay signed in over a restart. */
+  /** Takes up those that the store knows: browsers stay signed in over a restart. Those that ended while it could not be told are no more. */
   load(): void {
+    for (const [id, end] of this.#untold) {
+      try {
+        this.#tellEnd(id, end);
+      } catch {
+        break; // tried again when the store is
+      }
+    }
     for (const row of this.#store.all<Row>("SELECT * FROM sessions WHERE expires_at > ?", Date.now()))
-      this.#rows.set(row.id, row);
+      if (!this.#untold.has(row.id)) this.#rows.set(row.id, row);
   }
 
   createLink(account: string): { secret: string; expiresAt: number } {
     const now = Date.now();
     for (const [hash, link] of this.#links) if (link.expiresAt <= now) this.#links.delete(hash);
-    if (this.#links.size >= MAX_LINKS)
+    const unused = [...this.#links.values()].filter((link) => link.account === account).length;
+    if (unused >= MAX_LINKS_PER_ACCOUNT)
       throw new AgentError(
         "LIMIT",
-        `${MAX_LINKS} login links are unused, the most there may be. Use one, or wait: each lives for ten minutes.`,
+        `${account} has ${unused} unused login links, the most it may have. Use one, or wait: each lives for ten minutes.`,
       );
     const secret = newSecret();
     const expiresAt = now + LINK_LIFE_MS;
@@ -105,14 +115,21 @@ export class Sessions {
   end(id: string, actor: string): void {
     const row = this.#rows.get(id);
     if (!row) return;
-    // Ending a session never waits for the store; one that could not be written ends again at its expiry.
+    // Ending a session never waits for the store.
     this.#rows.delete(id);
     this.onEnd(id);
+    const end = { account: row.account, actor };
+    this.#untold.set(id, end);
+    this.#tellEnd(id, end);
+  }
+
+  #tellEnd(id: string, { account, actor }: { account: string; actor: string }): void {
     this.#store.recordWith(
-      { at: Date.now(), actor, action: "session.ended", account: row.account, detail: { session: id } },
+      { at: Date.now(), actor, action: "session.ended", account, detail: { session: id } },
       "DELETE FROM sessions WHERE id = ?",
       id,
     );
+    this.#untold.delete(id);
   }
 }
 

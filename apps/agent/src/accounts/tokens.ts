@@ -18,6 +18,10 @@ interface Row {
 /** The ways in for scripts over HTTP: `Authorization: Bearer lendbuf_ID_SECRET`. */
 export class Tokens {
   readonly #store: Store;
+  /** Removed, and the store could not be told. */
+  readonly #untold = new Map<string, { account: string; actor: string }>();
+  /** Called when one was removed, so that its connections end too. */
+  onEnd: (id: string) => void = () => {};
 
   constructor(store: Store) {
     this.#store = store;
@@ -51,22 +55,42 @@ export class Tokens {
     const [row] = id
       ? this.#store.all<Row>("SELECT * FROM tokens WHERE id = ? AND expires_at > ?", id, Date.now())
       : [];
-    return row && fitsHash(secret, row.secret_hash) ? show(row) : undefined;
+    return row && !this.#untold.has(id) && fitsHash(secret, row.secret_hash) ? show(row) : undefined;
   }
 
   /** Of one account, or of all. */
   list(account?: string): Token[] {
     const rows = this.#store.all<Row>("SELECT * FROM tokens WHERE expires_at > ? ORDER BY created_at", Date.now());
-    return rows.filter((row) => account === undefined || row.account === account).map(show);
+    return rows
+      .filter((row) => !this.#untold.has(row.id) && (account === undefined || row.account === account))
+      .map(show);
   }
 
-  /** @throws AgentError STORE_READ_ONLY */
+  /** It is of no use from now on, also where this throws. @throws AgentError STORE_READ_ONLY */
   remove(id: string, account: string, actor: string): void {
+    this.#untold.set(id, { account, actor });
+    this.onEnd(id);
+    this.#tellRemoved(id, { account, actor });
+  }
+
+  /** Tells the store what it could not be told. */
+  load(): void {
+    for (const [id, removal] of this.#untold) {
+      try {
+        this.#tellRemoved(id, removal);
+      } catch {
+        break; // tried again when the store is
+      }
+    }
+  }
+
+  #tellRemoved(id: string, { account, actor }: { account: string; actor: string }): void {
     this.#store.recordWith(
       { at: Date.now(), actor, action: "token.removed", account, detail: { token: id } },
       "DELETE FROM tokens WHERE id = ?",
       id,
     );
+    this.#untold.delete(id);
   }
 }
 
