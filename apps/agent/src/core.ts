@@ -49,4 +49,6 @@ export interface Caller {
   /** How it came in, and with which session or token. */
   readonly door: "socket" | "session" | "token";
   readonly credential: string | null;
+  /** When that ends; wall-clock milliseconds. */
+  readonly expiresAt: number | null;
 }

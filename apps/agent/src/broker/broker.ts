@@ -49,7 +49,7 @@ export class Broker {
       this.#core,
       this.#router,
       socket,
-      callerOf(socket.peer.uid, `pid:${socket.peer.pid}`, { door: "socket", credential: null }),
+      callerOf(socket.peer.uid, `pid:${socket.peer.pid}`, { door: "socket", credential: null, expiresAt: null }),
       () => {
         this.#connections.delete(connection);
         this.#perUid.set(uid, this.#countOf(uid) - 1);

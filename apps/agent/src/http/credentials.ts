@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Session } from "@lendbuf/shared/session";
 import { callerOf, uidOf } from "../accounts/caller.ts";
 import type { Caller, Core } from "../core.ts";
 
@@ -7,21 +8,27 @@ export function cookieName(port: number): string {
   return `lendbuf-${port}`;
 }
 
-export function cookieOf({ headers }: IncomingMessage, port: number): string | undefined {
+/** The live sessions of a request's cookies. Another port can set one of the same name beside ours, so each counts. */
+export function sessionsOf(core: Core, { headers }: IncomingMessage, port: number): Session[] {
   const prefix = `${cookieName(port)}=`;
-  const found = headers.cookie?.split("; ").find((part) => part.startsWith(prefix));
-  return found?.slice(prefix.length);
+  const cookies = headers.cookie?.split("; ").filter((part) => part.startsWith(prefix)) ?? [];
+  return cookies.slice(0, MAX_COOKIES).flatMap((part) => core.sessions.ofCookie(part.slice(prefix.length)) ?? []);
 }
+
+const MAX_COOKIES = 10;
 
 /** The caller behind a token. */
 export function callerOfToken(core: Core, request: IncomingMessage): Caller | undefined {
   const token = core.tokens.ofHeader(request.headers.authorization);
-  return token && callerOf(uidOf(token.account), `token:${token.id}`, { door: "token", credential: token.id });
+  if (!token) return undefined;
+  const { id, account, expiresAt } = token;
+  return callerOf(uidOf(account), `token:${id}`, { door: "token", credential: id, expiresAt });
 }
 
 /** The caller behind a session: the cookie says which, the key that no other port of this host ever saw proves it. */
 export function callerOfSession(core: Core, request: IncomingMessage, port: number, key: unknown): Caller | undefined {
-  const session = core.sessions.ofCookie(cookieOf(request, port));
-  if (!session || !core.sessions.hasKey(session.id, key)) return undefined;
-  return callerOf(uidOf(session.account), `session:${session.id}`, { door: "session", credential: session.id });
+  const session = sessionsOf(core, request, port).find(({ id }) => core.sessions.hasKey(id, key));
+  if (!session) return undefined;
+  const { id, account, expiresAt } = session;
+  return callerOf(uidOf(account), `session:${id}`, { door: "session", credential: id, expiresAt });
 }

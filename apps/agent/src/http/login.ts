@@ -31,6 +31,8 @@ export class Login {
         code: "BAD_INPUT",
         message: 'Log in with "content-type: application/json" and "x-lendbuf: 1".',
       });
+    const body = Body.safeParse(await readJson(request));
+    // After the body: many could wait with theirs until all have passed.
     const waitMs = this.#waitMs();
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1000);
@@ -40,7 +42,6 @@ export class Login {
         { "retry-after": String(seconds) },
       );
     }
-    const body = Body.safeParse(await readJson(request));
     if (!body.success)
       return refuse(response, {
         status: 400,
@@ -78,14 +79,15 @@ export class Login {
   }
 }
 
-/** Undefined where it is too long or no JSON. */
+/** Undefined where it is too long, no JSON, or did not come. */
 async function readJson(request: IncomingMessage): Promise<unknown> {
   let text = "";
-  for await (const chunk of request.setEncoding("utf8")) {
-    text += chunk;
-    if (text.length > MAX_BODY) return undefined;
-  }
   try {
+    // Not destroyed at the end, or the answer could not be sent.
+    for await (const chunk of request.setEncoding("utf8").iterator({ destroyOnReturn: false })) {
+      text += chunk;
+      if (text.length > MAX_BODY) return undefined;
+    }
     return JSON.parse(text);
   } catch {
     return undefined;
