@@ -22,16 +22,23 @@ export function TextInput({ className, ...rest }: ComponentProps<"input">) {
 
 interface ChoiceProps<Value extends string> {
   legend: string;
+  isLegendHidden?: boolean;
   value: Value;
   options: readonly { value: NoInfer<Value>; label: string; disabled?: boolean; title?: string }[];
   onChange(value: NoInfer<Value>): void;
 }
 
 /** One of a few, all of them in sight. */
-export function Choice<Value extends string>({ legend, value, options, onChange }: ChoiceProps<Value>) {
+export function Choice<Value extends string>({
+  legend,
+  isLegendHidden = false,
+  value,
+  options,
+  onChange,
+}: ChoiceProps<Value>) {
   return (
     <fieldset className="min-w-0">
-      <legend className="mb-1 font-medium">{legend}</legend>
+      <legend className={isLegendHidden ? "sr-only" : "mb-1 font-medium"}>{legend}</legend>
       <div className="inline-flex max-w-full flex-wrap gap-1">
         {options.map((option) => (
           <label
