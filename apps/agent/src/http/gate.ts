@@ -12,7 +12,7 @@ const Id = z.union([z.string().max(64), z.number()]);
 const Request = z.object({
   id: Id,
   method: z.enum(["query", "mutation", "subscription"]),
-  params: z.object({ path: z.string(), input: z.unknown(), lastEventId: z.string().optional() }),
+  params: z.object({ path: z.string(), input: z.unknown().optional(), lastEventId: z.string().optional() }),
 });
 const Message = z.union([
   z.object({ method: z.literal("connectionParams"), data: z.unknown() }),
