@@ -201,7 +201,7 @@ describe("messages", () => {
 
   it.each([
     ["no JSON", "{nope"],
-    ["a batch", '[{"id":1,"method":"query","params":{"path":"status.get"}}]'],
+    ["a list in a list", '[[{"id":1,"method":"query","params":{"path":"status.get"}}]]'],
     ["null", "null"],
     ["no id", '{"method":"query","params":{"path":"status.get"}}'],
     ["a null id", '{"id":null,"method":"query","params":{"path":"status.get"}}'],
@@ -217,6 +217,17 @@ describe("messages", () => {
     expect(refusal).toMatchObject({ id: null, error: { data: { code: "BAD_INPUT" } } });
     expect(refusal.error.message).not.toMatch(/^Internal/);
     expect((await socket.ask("query", "sessions.me")).result.data).toBeTruthy();
+    socket.close();
+  });
+
+  it("that are a list of requests, as tRPC's client sends them, are answered one by one", async () => {
+    const socket = await tokenSocket();
+    const request = (id: number) => ({ id, method: "query", params: { path: "sessions.me" } });
+    socket.send([request(1), request(2), "nonsense", request(3)]);
+
+    const answers = [await socket.next(), await socket.next(), await socket.next(), await socket.next()];
+
+    expect(answers.map(({ id }) => id)).toEqual([1, 2, null, 3]);
     socket.close();
   });
 
@@ -359,7 +370,13 @@ describe("a client that does not read", () => {
     const socket = await tokenSocket();
     socket.socket.pause();
     const before = memoryOf(agent.pid);
-    for (let i = 0; i < 3000; i++) socket.begin("query", "delegations.list", { all: true, limit: 500 });
+    const request = (id: number) => ({
+      id,
+      method: "query",
+      params: { path: "delegations.list", input: { all: true, limit: 500 } },
+    });
+    for (let i = 0; i < 2500; i++) socket.send(request(i));
+    socket.send(Array.from({ length: 500 }, (_, i) => request(2500 + i)));
     for (let i = 0; i < 20; i++) expect((await door.call("status.get", {}, token)).status).toBe(200);
     await until(async () => (await door.call("status.get", {}, token)).status === 200, "others are answered");
 

@@ -52,7 +52,7 @@ export class Gate {
     client.on("message", (data: Buffer, isBinary: boolean) => {
       if (client.readyState !== client.OPEN) return; // ours to end: what comes meanwhile is not heard
       if (data.toString("latin1", 0, 8) === "PONG") return handOn(data, isBinary);
-      this.#held.push([data, isBinary]);
+      for (const one of isBinary ? [data] : split(data)) this.#held.push([one, isBinary]);
       void this.#pass(handOn);
     });
   }
@@ -108,6 +108,14 @@ export class Gate {
     if (client.isPaused) client.resume();
   }
 }
+
+/** tRPC's clients send what they ask in one moment as one array. */
+function split(data: Buffer): Buffer[] {
+  const all = data[0] === OPENING_BRACKET ? parse(data.toString()) : undefined;
+  return Array.isArray(all) ? all.map((one) => Buffer.from(JSON.stringify(one))) : [data];
+}
+
+const OPENING_BRACKET = 0x5b;
 
 function parse(text: string): unknown {
   try {
