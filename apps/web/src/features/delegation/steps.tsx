@@ -19,12 +19,14 @@ export function Steps({ delegation }: { delegation: Delegation }) {
     const { method, answer, probe, durationUs } = proof;
     return (
       <Trail title={`Delegation ${id}: ${reason ? reasonWords(reason) : ""}; ${proofWords(proof)}`}>
-        <Step done>{id} decided</Step>
+        <Step done>
+          {id} {reason ? reasonWords(reason) : "ended"}
+        </Step>
         <Step done>
           {method} answered {answer}
-          {durationUs !== null && ` in ${(durationUs / 1000).toFixed(2)} ms`}
+          {durationUs !== null && `, ${(durationUs / 1000).toFixed(2)} ms`}
         </Step>
-        <Step done>confirmed: {probe}</Step>
+        <Step done>revoked, {probe}</Step>
         {endedAt !== null && (
           <li>
             <Moment at={endedAt} />

@@ -33,7 +33,7 @@ export function Frame({ children }: { children: ReactNode }) {
         Skip to the content
       </a>
       <header className="sticky top-0 z-20 flex h-11 items-center gap-x-3 border-b bg-paper px-4 wide:gap-x-5">
-        <Link prefetch={false} href="/" aria-label="Lendbuf: all buffers" className="rounded-sm">
+        <Link prefetch={false} href="/" aria-label="Lendbuf: all buffers" className="flex rounded-sm">
           <Wordmark />
         </Link>
         <ContactLine />

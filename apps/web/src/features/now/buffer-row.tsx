@@ -27,13 +27,18 @@ export const BufferRowView = memo(function BufferRowView({ row }: { row: BufferR
   const { buffer, state, holders, waiting } = row;
   const isShared = holders.length > 1;
   const delegation = isShared ? undefined : holders[0];
+  const hasMiddle = holders.length + row.hidden + waiting > 0 || row.account !== null || row.lastEnd !== undefined;
   return (
     <div data-row className={ROW}>
       <div role="cell" className="order-2 justify-self-end wide:order-none wide:justify-self-start">
         <StateMark state={state} />
         {waiting > 0 && <div className="text-muted wide:pl-4.5">{waiting} in line</div>}
       </div>
-      <div role="cell" className="order-1 min-w-0 wide:order-none">
+      <div
+        role="cell"
+        aria-colspan={hasMiddle ? 1 : 4}
+        className={`order-1 min-w-0 wide:order-none ${hasMiddle ? "" : "wide:col-span-4"}`}
+      >
         <Link prefetch={false} href={`/buffers?id=${buffer.name}`} data-row-link className={LINK}>
           {buffer.name}
         </Link>
@@ -42,7 +47,7 @@ export const BufferRowView = memo(function BufferRowView({ row }: { row: BufferR
           {buffer.description && ` · ${buffer.description}`}
         </div>
       </div>
-      <Middle row={row} delegation={delegation} />
+      {hasMiddle && <Middle row={row} delegation={delegation} />}
       <div role="cell" className="order-6 col-span-2 wide:order-none wide:col-span-1">
         <RowActions buffer={buffer} delegation={delegation} />
       </div>

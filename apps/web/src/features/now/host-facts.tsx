@@ -3,6 +3,7 @@ import Link from "next/link";
 import type { ReactNode } from "react";
 import { Moment } from "../../ui/moment.tsx";
 import { useLive } from "../connection/live.tsx";
+import type { StateWord } from "../delegation/state-mark.tsx";
 import type { BufferRow } from "./rows.ts";
 
 /** The host, how it takes memory back, and how much of it is lent. */
@@ -11,17 +12,17 @@ export function HostFacts({ rows }: { rows: readonly BufferRow[] }) {
   if (!status) return <p className="border-b px-4 py-3 text-muted">Asking the agent…</p>;
   const { counts, devices } = status;
   const next = nextEnd(rows);
-  const free = rows.filter(({ state }) => state === "free").length;
+  const count = (state: StateWord) => (rows.length > 0 ? rows.filter((row) => row.state === state).length : "–");
   return (
     <dl className="grid grid-cols-3 gap-x-6 gap-y-3 border-b px-4 py-3 wide:flex wide:gap-x-10">
-      <Fact name="Lent" strong>
-        {counts.lent}
+      <Fact name="Buffers lent" strong>
+        <span title={`${counts.lent} delegations`}>{count("lent")}</span>
       </Fact>
       <Fact name="Offered" strong>
-        {counts.offered}
+        {count("offered")}
       </Fact>
       <Fact name="Free" strong>
-        {rows.length > 0 ? free : "–"}
+        {count("free")}
       </Fact>
       <Fact name="Waiting in line" strong>
         {counts.waiting}
