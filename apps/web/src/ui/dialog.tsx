@@ -17,7 +17,7 @@ export function Dialog({ title, description, onClose, children, wide = false }: 
   return (
     <Radix.Root open onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
-        <Radix.Overlay className="fixed inset-0 z-40 bg-black/35 dark:bg-black/60" />
+        <Radix.Overlay className="fixed inset-0 z-40 bg-shade" />
         <Radix.Content
           {...(!description && { "aria-describedby": undefined })}
           className={`fixed inset-x-0 bottom-0 z-50 mx-auto max-h-[92dvh] w-full overflow-y-auto rounded-t-md border bg-raised p-4 wide:top-[10vh] wide:bottom-auto wide:max-h-[84dvh] wide:rounded-md wide:p-5 ${wide ? "max-w-3xl" : "max-w-xl"}`}

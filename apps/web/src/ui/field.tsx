@@ -1,8 +1,7 @@
 import type { ComponentProps, ReactNode } from "react";
 import { classNames } from "./class-names.ts";
 
-export const INPUT =
-  "h-8 min-w-0 rounded-md border border-edge/70 bg-raised px-2 placeholder:text-muted disabled:opacity-45";
+const INPUT = "min-w-0 rounded-md border border-edge/70 bg-raised px-2 placeholder:text-muted disabled:opacity-45";
 
 /** A labelled control with a word of explanation. */
 export function Field({ label, hint, children }: { label: string; hint?: ReactNode; children: ReactNode }) {
@@ -16,8 +15,15 @@ export function Field({ label, hint, children }: { label: string; hint?: ReactNo
   );
 }
 
-export function TextInput({ className, ...rest }: ComponentProps<"input">) {
-  return <input autoComplete="off" spellCheck={false} className={classNames(INPUT, className)} {...rest} />;
+export function TextInput({ className, isLow = false, ...rest }: ComponentProps<"input"> & { isLow?: boolean }) {
+  return (
+    <input
+      autoComplete="off"
+      spellCheck={false}
+      className={classNames(INPUT, isLow ? "h-7" : "h-8", className)}
+      {...rest}
+    />
+  );
 }
 
 interface ChoiceProps<Value extends string> {

@@ -12,7 +12,8 @@ export function TimeLeft({ delegation }: { delegation: Timed }) {
   const now = useNow();
   const span = spanOf(delegation);
   if (!span) return null;
-  const left = Math.max(0, span.until - now);
+  // The clock here may be up to a second behind.
+  const left = Math.max(0, Math.min(span.until - now, span.whole || Number.POSITIVE_INFINITY));
   const share = span.whole > 0 ? Math.min(1, left / span.whole) : 0;
   const soon = left < 60_000 || share < 0.1;
   return (

@@ -1,6 +1,6 @@
 "use client";
 import { useDeferredValue, useMemo } from "react";
-import { useSearchParam } from "../../ui/use-search-param.ts";
+import { useSearchParam, useTypedSearchParam } from "../../ui/use-search-param.ts";
 import { useLive } from "../connection/live.tsx";
 import { BufferTable } from "./buffer-table.tsx";
 import { Filters } from "./filters.tsx";
@@ -13,7 +13,7 @@ import { useBuffers } from "./use-buffers.ts";
 export function NowPage() {
   const { status, occupancy, delegations } = useLive();
   const { buffers, isComplete, error } = useBuffers();
-  const [search, setSearch] = useSearchParam("q");
+  const [search, setSearch] = useTypedSearchParam("q");
   const [stateParam, setState] = useSearchParam("state");
   const filter = FILTERS.find((known) => known === stateParam) ?? "all";
   const wanted = useDeferredValue(search.trim().toLowerCase());

@@ -15,7 +15,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
     <SessionControlProvider value={control}>
       <Announcer>
         {session.state === "looking" && <Looking />}
-        {session.state === "signed-out" && <SignedOut problem={session.problem} />}
+        {session.state === "signed-out" && <SignedOut key={session.problem} problem={session.problem} />}
         {session.state === "signed-in" && (
           <ConnectionProvider key={session.key} apiKey={session.key}>
             <Frame>{children}</Frame>

@@ -59,13 +59,12 @@ export function useSession(): SessionControl {
   return { session, ...control };
 }
 
-let finding: Promise<Session> | undefined;
+let found: Promise<unknown> = Promise.resolve();
 
-/** Once at a time: a secret works once. */
+/** One after the other: a link may be opened while the one before is still being traded. */
 function findSession(): Promise<Session> {
-  finding ??= find().finally(() => {
-    finding = undefined;
-  });
+  const finding = found.then(find);
+  found = finding;
   return finding;
 }
 

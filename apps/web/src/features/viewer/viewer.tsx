@@ -35,7 +35,7 @@ export function Viewer({ buffer }: { buffer: BufferView }) {
 
   return (
     <section aria-labelledby="memory" className="border-b px-4 py-4">
-      <div className="mb-3 flex flex-wrap items-end gap-x-4 gap-y-2">
+      <div className="mb-3 flex flex-wrap items-center gap-x-4 gap-y-2">
         <h2 id="memory" className="mr-2 self-center text-base font-medium">
           Memory
         </h2>
@@ -112,7 +112,8 @@ function OffsetField({ offset, onGo }: { offset: number; onGo(offset: number): v
         aria-label="Offset"
         title="Offset in the buffer, hex; Enter goes there"
         aria-invalid={wanted === undefined}
-        className="code h-7 w-28 text-center"
+        isLow
+        className="code w-28 text-center"
         value={typed}
         onChange={(event) => setTyped(event.target.value)}
       />
