@@ -122,6 +122,7 @@ describe.skipIf(!hasBrowser)(`lending from a browser${browserNeeded}`, () => {
     await page.keyboard.press("/");
     await page.keyboard.type("ch3");
     await see(page.getByRole("link", { name: "sim0/ch0", exact: true })).toHaveCount(0);
+    await see(page).toHaveURL(/\?q=ch3$/);
     await page.getByRole("button", { name: /^Lent/ }).click();
     await see(page).toHaveURL(/\?q=ch3&state=lent$/);
 
