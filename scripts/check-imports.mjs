@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 
 const AGENT_BASE = ["agent clock", "agent base", "shared"];
 const AGENT_CORE = ["agent buffers", "agent devices", "agent store", "agent wardens", ...AGENT_BASE];
-const AGENT_DOMAIN = ["agent parts", "agent delegations", "agent revocation", ...AGENT_CORE];
-const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent broker", ...AGENT_DOMAIN];
+const AGENT_DOMAIN = ["agent parts", "agent accounts", "agent delegations", "agent revocation", ...AGENT_CORE];
+const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent http", "agent broker", ...AGENT_DOMAIN];
 
 /**
  * A file belongs to the first area that matches its path. It may import its own area, the areas that `may` names, and what its workspace's
@@ -23,6 +23,8 @@ const AREAS = [
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
   { area: "native", files: /^packages\/native\//, may: [] },
   { area: "client", files: /^packages\/client\//, may: ["shared", "native"] },
+  // Of the agent only the router's type.
+  { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },
   { area: "cli", files: /^apps\/cli\//, may: ["client", "shared", "native"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
@@ -32,6 +34,8 @@ const AREAS = [
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: AGENT_DOMAIN },
+  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", ...AGENT_DOMAIN] },
+  { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },

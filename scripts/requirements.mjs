@@ -14,6 +14,7 @@ export const BUILD_TOOLS = [
 /** Without one of these a check or some tests are skipped. `npm test` installs them where it may. */
 export const TEST_TOOLS = [
   { command: "clang-format", package: "clang-format", why: "the format of the C++ is checked" },
+  { command: "/usr/bin/chromium", package: "chromium", why: "the dashboard is tried in a real browser" },
 ];
 
 export class MissingRequirement extends Error {}

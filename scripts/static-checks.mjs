@@ -12,6 +12,7 @@ export function staticChecks() {
   return [
     { name: "format and lint", command: [join(BIN, "biome"), "check", "--error-on-warnings", "."], advice: FORMAT },
     { name: "types", command: [join(BIN, "tsc"), "--noEmit", "--pretty", "false"] },
+    { name: "types of the dashboard", command: [join(BIN, "tsc"), "--noEmit", "--pretty", "false", "-p", "apps/web"] },
     { name: "import directions", command: script("check-imports.mjs") },
     { name: "lock file", command: script("check-lock.mjs") },
     { name: "file hygiene", command: script("check-hygiene.mjs") },

@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
-import { HealthServer } from "./api/health.ts";
+import { Sessions } from "./accounts/sessions.ts";
+import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
 import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
@@ -14,13 +16,17 @@ import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import { Device } from "./devices/device.ts";
 import { SIMULATED_BUFFERS, SIMULATED_DEVICE } from "./devices/simulated.ts";
+import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
 import { Store } from "./store/store.ts";
+import { Views } from "./wardens/views.ts";
 
+/** Where the dashboard's build puts it, as seen from the bundle and from the sources alike. */
+const DASHBOARD = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const WANTED_FILES = 65_536;
 const STORE_RETRY_MS = 1000;
 
@@ -105,6 +111,9 @@ function build(config: Config, version: string, lock: StateLock): Core {
     devices,
     buffers: new Buffers<Live>(store, devices, SIMULATED_BUFFERS),
     exports: new ExportBook(),
+    views: new Views(clock),
+    sessions: new Sessions(store),
+    tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     startedAt: Date.now(),
     version,
@@ -131,6 +140,8 @@ function watchStore(core: Core): void {
     if (wasRefusing && core.store.retry()) {
       core.ledger.learnNextId();
       core.buffers.load();
+      core.sessions.load();
+      core.tokens.load();
       restore(core);
       core.changed.notify();
     }
@@ -146,11 +157,11 @@ async function endExports(core: Core): Promise<void> {
 }
 
 async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
-  const health = new HealthServer(core);
-  closers.push(() => health.close());
-  core.doors.url = await health.listen(core.config.port);
+  const door = new HttpDoor(core, DASHBOARD);
+  closers.push(() => door.close());
+  core.doors.url = await door.listen(core.config.port);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
-  core.doors.clients = () => broker.clients;
+  core.doors.clients = () => broker.clients + door.clients;
   closers.push(() => endExports(core));
 }

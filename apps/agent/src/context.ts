@@ -15,6 +15,10 @@ export interface Context {
   readonly core: Core;
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  /** About how many bytes of items an answer may have. */
+  readonly replyBytes: number;
+  /** The subscriptions of this connection, where the door does not count them itself. */
+  readonly subscriptions?: { count: number } | undefined;
   readonly fdReply?: FdReply | undefined;
   /** Resolves when the client has taken enough of what it was sent to get a state more; undefined where it has. */
   readonly room?: (() => Promise<void> | undefined) | undefined;

@@ -1,3 +1,5 @@
+import type { Sessions } from "./accounts/sessions.ts";
+import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
@@ -8,6 +10,7 @@ import type { Device } from "./devices/device.ts";
 import type { Log } from "./log.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { Store } from "./store/store.ts";
+import type { Views } from "./wardens/views.ts";
 
 /** The parts of a running agent, as agent.ts puts them together. */
 export interface Core {
@@ -19,6 +22,9 @@ export interface Core {
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
   readonly exports: ExportBook;
+  readonly views: Views;
+  readonly sessions: Sessions;
+  readonly tokens: Tokens;
   readonly bootId: string;
   readonly startedAt: number;
   readonly version: string;
@@ -40,4 +46,9 @@ export interface Caller {
   readonly actor: string;
   /** May see and end everybody's. */
   readonly isOperator: boolean;
+  /** How it came in, and with which session or token. */
+  readonly door: "socket" | "session" | "token";
+  readonly credential: string | null;
+  /** When that ends; wall-clock milliseconds. */
+  readonly expiresAt: number | null;
 }

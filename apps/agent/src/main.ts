@@ -47,6 +47,13 @@ async function start(config: Config): Promise<Agent> {
 
 // A closed pipe behind `npm start | head` must not end the agent, and with it what it has lent.
 process.stdout.on("error", () => {});
+/** With a secret that signs in only where a person sees it: a log keeps what it is told. */
+function dashboardLink(): string {
+  const { doors, sessions } = agent.core;
+  if (!process.stdout.isTTY) return `${doors.url} (sign in: lendbuf login)`;
+  return `${doors.url}/#login=${sessions.createLink(`uid:${process.getuid!()}`).secret}`;
+}
+
 const config = configOrExit();
 const agent = await start(config);
 let ending = false;
@@ -66,5 +73,5 @@ for (const device of core.devices.values()) {
 if (core.store.problem) console.log(`Nothing can be lent yet: ${core.store.problem}`);
 if (core.store.keptAside)
   console.log(`The database was corrupt. It was kept as ${core.store.keptAside}; the books begin anew.`);
-console.log(`Health: ${core.doors.url}/healthz`);
+console.log(`Dashboard: ${dashboardLink()}`);
 console.log(`Ready: socket ${config.socketPath}`);

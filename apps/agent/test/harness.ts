@@ -65,7 +65,7 @@ export class AgentProcess implements AsyncDisposable {
 
   /** Where it answers over HTTP. */
   get url(): string {
-    return /Health: (\S+)\/healthz/.exec(this.output)?.[1] ?? "";
+    return /Dashboard: (http:\/\/[\d.:]+)/.exec(this.output)?.[1] ?? "";
   }
 
   /** The processes that hold its devices. */

@@ -11,9 +11,11 @@ import { addDevices } from "./commands/devices.ts";
 import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
+import { addLogin } from "./commands/login.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addStatus } from "./commands/status.ts";
+import { addToken } from "./commands/token.ts";
 import { addUndefine } from "./commands/undefine.ts";
 import { addWatch } from "./commands/watch.ts";
 
@@ -36,6 +38,8 @@ export function buildProgram(): Command {
   for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addDefine, addUndefine]) add(program);
+  program.commandsGroup("Come in over HTTP:");
+  for (const add of [addLogin, addToken]) add(program);
   addExitCodes(program);
   return program;
 }

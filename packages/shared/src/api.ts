@@ -1,14 +1,20 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
 import type { AuditEntry, AuditVerdict } from "./audit.ts";
-import { BUFFER_NAME, type BufferView, MAX_NAME_LENGTH, MAX_RANGES } from "./buffer.ts";
+import { BUFFER_NAME, type BufferView, type Contents, MAX_NAME_LENGTH, MAX_RANGES, type Occupancy } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
 import type { Device } from "./device.ts";
+import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
 export const MAX_PAGE = 500;
 /** A revoke names this many at most, so that the answer fits into a packet. */
 export const MAX_IDS = 32;
+
+/** Bytes of a buffer's memory in one answer. */
+export const MAX_READ = 32_768;
+const DAY_MS = 86_400_000;
+const MAX_TOKEN_LIFE_MS = 366 * DAY_MS;
 
 const Name = z
   .string()
@@ -59,6 +65,12 @@ export const INPUTS = {
     description: z.string().max(200).default(""),
   }),
   "buffers.remove": z.strictObject({ name: Name }),
+  "buffers.watch": None,
+  "buffers.read": z.strictObject({
+    name: Name,
+    offset: Bytes.default(0),
+    length: z.int().min(1).max(MAX_READ).default(4096),
+  }),
   "delegations.list": z
     .strictObject({
       buffer: Name.optional(),
@@ -70,7 +82,7 @@ export const INPUTS = {
       limit: Limit,
     })
     .prefault({}),
-  "delegations.watch": z.strictObject({ limit: Limit }).prefault({}),
+  "delegations.watch": z.strictObject({ buffer: Name.optional(), limit: Limit }).prefault({}),
   "delegations.get": z.strictObject({ id: Id }),
   "delegations.follow": z.strictObject({ id: Id }),
   "delegations.request": z.strictObject({
@@ -104,6 +116,20 @@ export const INPUTS = {
     .prefault({}),
   "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
   "audit.verify": None,
+  "sessions.me": None,
+  "sessions.createLink": None,
+  "sessions.list": None,
+  "sessions.end": z.strictObject({ id: z.string().max(64) }),
+  "tokens.create": z.strictObject({
+    name: z.string().min(1).max(64),
+    lifeMs: z
+      .int()
+      .positive()
+      .max(MAX_TOKEN_LIFE_MS)
+      .default(90 * DAY_MS),
+  }),
+  "tokens.list": None,
+  "tokens.remove": z.strictObject({ id: z.string().max(64) }),
 } as const satisfies Record<string, z.ZodType>;
 
 export interface Page<T, Cursor> {
@@ -132,6 +158,14 @@ export interface RevokeSummary {
 export interface DelegationsState {
   items: Delegation[];
   total: number;
+  /** Those that ended last, the newest first. */
+  recent: Delegation[];
+}
+
+/** The buffers that are not free, in order of their names; `total` counts those that were left out too. */
+export interface OccupancyState {
+  items: Occupancy[];
+  total: number;
 }
 
 interface Outputs {
@@ -142,6 +176,8 @@ interface Outputs {
   "buffers.get": BufferView;
   "buffers.define": BufferView;
   "buffers.remove": null;
+  "buffers.watch": OccupancyState;
+  "buffers.read": Contents;
   "delegations.list": Page<Delegation, number>;
   "delegations.watch": DelegationsState;
   "delegations.get": Delegation;
@@ -156,10 +192,22 @@ interface Outputs {
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
   "audit.verify": AuditVerdict;
+  "sessions.me": Identity;
+  "sessions.createLink": LoginLink;
+  "sessions.list": Session[];
+  "sessions.end": null;
+  "tokens.create": Token & { token: string };
+  "tokens.list": Token[];
+  "tokens.remove": null;
 }
 
 export type Method = keyof typeof INPUTS;
-export type Subscription = "status.watch" | "delegations.watch" | "delegations.follow" | "audit.watch";
+export type Subscription =
+  | "status.watch"
+  | "buffers.watch"
+  | "delegations.watch"
+  | "delegations.follow"
+  | "audit.watch";
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
 export type Output<M extends Method> = Outputs[M];

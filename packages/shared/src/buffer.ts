@@ -27,12 +27,9 @@ export interface BufferDefinition {
   description: string;
 }
 
-/** A buffer as lists show it. */
-export interface BufferView extends BufferDefinition {
-  /** Bytes: the sum of its ranges. */
-  size: number;
-  /** Comes with the device; cannot be removed. */
-  builtin: boolean;
+/** Who has a buffer right now. */
+export interface Occupancy {
+  name: string;
   state: "free" | "offered" | "lent" | "revoking" | "lost";
   /** The delegations that occupy it and that the caller may see. */
   current: { id: number; account: string; state: State; share: Share; expiresAt: number | null }[];
@@ -40,6 +37,23 @@ export interface BufferView extends BufferDefinition {
   occupied: number;
   /** How many wait in line. */
   waiting: number;
+}
+
+/** A buffer as lists show it. */
+export interface BufferView extends BufferDefinition, Occupancy {
+  /** Bytes: the sum of its ranges. */
+  size: number;
+  /** Comes with the device; cannot be removed. */
+  builtin: boolean;
+}
+
+/** A copy of part of a buffer's memory as it was at one moment. */
+export interface Contents {
+  offset: number;
+  /** Base64. */
+  bytes: string;
+  /** Wall-clock milliseconds. */
+  at: number;
 }
 
 export function sizeOf(ranges: readonly Range[]): number {

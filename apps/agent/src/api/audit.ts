@@ -1,7 +1,7 @@
 import { tracked } from "@trpc/server";
 import { listAudit, verifyAudit } from "../store/audit.ts";
 import { paged } from "./page.ts";
-import { input, type Output, requireOperator, router } from "./trpc.ts";
+import { input, type Output, requireOperator, router, subscription } from "./trpc.ts";
 
 export const auditRouter = router({
   list: input("audit.list").query(({ ctx, input }): Output<"audit.list"> => {
@@ -9,6 +9,7 @@ export const auditRouter = router({
     const { store } = ctx.core;
     const entries = listAudit(store, { ...input, limit: input.limit + 1 });
     return paged(
+      ctx,
       entries,
       input.limit,
       store.head.seq,
@@ -17,12 +18,13 @@ export const auditRouter = router({
     );
   }),
   /** The one stream of events: every entry after `after`, or from now on, each with its seq to resume from. */
-  watch: input("audit.watch").subscription(async function* ({ ctx, input }) {
+  watch: subscription("audit.watch").subscription(async function* ({ ctx, input }) {
     requireOperator(ctx, "read the audit");
     const { store, audited } = ctx.core;
     let after = input.after ?? store.head.seq;
     while (!ctx.signal.aborted) {
       const next = audited.next(ctx.signal);
+      await ctx.room?.();
       const entries = listAudit(store, { after, limit: 100 });
       for (const entry of entries) {
         yield tracked(String(entry.seq), entry satisfies Output<"audit.watch">);

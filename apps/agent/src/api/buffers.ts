@@ -1,23 +1,61 @@
-import type { BufferView } from "@lendbuf/shared/buffer";
-import type { Buffer } from "../buffers/buffer.ts";
-import type { Caller } from "../core.ts";
+import { MAX_PAGE } from "@lendbuf/shared/api";
+import type { BufferView, Occupancy } from "@lendbuf/shared/buffer";
+import { AgentError } from "@lendbuf/shared/errors";
+import type { Buffer as LendableOf } from "../buffers/buffer.ts";
+import type { Context } from "../context.ts";
+import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { paged } from "./page.ts";
-import { input, type Output, requireOperator, router } from "./trpc.ts";
+import { states } from "./states.ts";
+import { input, type Output, requireOperator, router, subscription } from "./trpc.ts";
+
+type LendableBuffer = LendableOf<Live>;
 
 export const buffersRouter = router({
-  list: input("buffers.list").query(({ ctx: { core, caller }, input: { limit, ...query } }): Output<"buffers.list"> => {
-    const { found, total } = core.buffers.query(query);
+  list: input("buffers.list").query(({ ctx, input: { limit, ...query } }): Output<"buffers.list"> => {
+    const { found, total } = ctx.core.buffers.query(query);
     return paged(
+      ctx,
       found,
       limit,
       total,
-      (buffer) => view(buffer, caller),
+      (buffer) => view(buffer, ctx.caller),
       ({ name }) => name,
     );
   }),
   get: input("buffers.get").query(
     ({ ctx: { core, caller }, input }): Output<"buffers.get"> => view(core.buffers.get(input.name), caller),
+  ),
+  /** Of the buffers that somebody has or waits for; all others are free. */
+  watch: subscription("buffers.watch").subscription(({ ctx }) =>
+    states(ctx, ctx.core.ledger.changed, (): Output<"buffers.watch"> => {
+      const taken = takenBuffers(ctx.core);
+      const { items, total } = paged(
+        ctx,
+        taken,
+        MAX_PAGE,
+        taken.length,
+        (buffer) => occupancyOf(buffer, ctx.caller),
+        ({ name }) => name,
+      );
+      return { items, total };
+    }),
+  ),
+  read: input("buffers.read").query(
+    async ({ ctx, input: { name, offset, length } }): Promise<Output<"buffers.read">> => {
+      const buffer = ctx.core.buffers.get(name);
+      requireView(ctx, buffer);
+      if (offset + length > buffer.size) {
+        throw new AgentError(
+          "BAD_INPUT",
+          `Bytes ${offset} to ${offset + length} are not in "${name}", which has ${buffer.size}.`,
+        );
+      }
+      const { region, ranges } = buffer.definition;
+      const bytes = await ctx.core.views.read(buffer.device.readyWarden(), { region, ranges }, offset, length);
+      requireView(ctx, buffer); // meanwhile it may have become somebody else's
+      return { offset, bytes: Buffer.from(bytes).toString("base64"), at: Date.now() };
+    },
   ),
   define: input("buffers.define").mutation(({ ctx, input }): Output<"buffers.define"> => {
     requireOperator(ctx, "define buffers");
@@ -36,23 +74,20 @@ export const buffersRouter = router({
 /** At most so many of those who share a buffer are named. */
 const MAX_NAMED = 10;
 
-function view(buffer: Buffer<Live>, caller: Caller): BufferView {
-  const current: BufferView["current"] = [];
+function view(buffer: LendableBuffer, caller: Caller): BufferView {
+  return { ...buffer.definition, size: buffer.size, builtin: buffer.builtin, ...occupancyOf(buffer, caller) };
+}
+
+function occupancyOf(buffer: LendableBuffer, caller: Caller): Occupancy {
+  const current: Occupancy["current"] = [];
   for (const { record } of buffer.occupants) {
     if (current.length === MAX_NAMED) break;
     if (!caller.isOperator && record.account !== caller.account) continue;
-    current.push({
-      id: record.id,
-      account: record.account,
-      state: record.state,
-      share: record.share,
-      expiresAt: record.expiresAt,
-    });
+    const { id, account, state, share, expiresAt } = record;
+    current.push({ id, account, state, share, expiresAt });
   }
   return {
-    ...buffer.definition,
-    size: buffer.size,
-    builtin: buffer.builtin,
+    name: buffer.name,
     state: stateOf(buffer),
     current,
     occupied: buffer.occupants.size,
@@ -60,7 +95,27 @@ function view(buffer: Buffer<Live>, caller: Caller): BufferView {
   };
 }
 
-function stateOf({ occupants, device }: Buffer<Live>): BufferView["state"] {
+/** In order of their names. What is left of an earlier agent's exports stands for itself and takes no buffer. */
+function takenBuffers(core: Core): LendableBuffer[] {
+  const taken = new Set<LendableBuffer>();
+  for (const { target } of core.ledger.live.values()) {
+    const isTaken = target.occupants.size + target.queue.length > 0;
+    if (isTaken && core.buffers.find(target.name) === target) taken.add(target);
+  }
+  return [...taken].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Who operates may look at all memory, others at what they have. @throws AgentError NOT_YOURS */
+function requireView({ caller }: Context, buffer: LendableBuffer): void {
+  if (caller.isOperator) return;
+  for (const { record } of buffer.occupants) if (record.account === caller.account && record.state === "active") return;
+  throw new AgentError(
+    "NOT_YOURS",
+    `Buffer "${buffer.name}" is not lent to ${caller.account}. Borrow it to see what is in it.`,
+  );
+}
+
+function stateOf({ occupants, device }: LendableBuffer): BufferView["state"] {
   let best: BufferView["state"] = device.isReady ? "free" : "lost";
   for (const { record } of occupants) {
     if (record.state === "active") return "lent";

@@ -6,53 +6,44 @@ import type { FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
-import { type Live, viewOf } from "../delegations/live.ts";
+import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
 import { end, ended } from "../revocation/end.ts";
 import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
 import { paged } from "./page.ts";
 import { states } from "./states.ts";
-import { fdReplyOf, input, type Output, requireOperator, router } from "./trpc.ts";
+import { fdReplyOf, input, type Output, requireOperator, router, subscription } from "./trpc.ts";
 
 export const delegationsRouter = router({
-  list: input("delegations.list").query(
-    ({ ctx: { core, caller }, input: { limit, ...query } }): Output<"delegations.list"> => {
-      const account = caller.isOperator ? query.account : caller.account;
-      if (query.account !== undefined && query.account !== account) return { items: [], next: null, total: 0 };
-      const { found, total } = listDelegations(core, { ...query, account });
-      return paged(
-        found,
-        limit,
-        total,
-        (delegation) => delegation,
-        ({ id }) => id,
-      );
-    },
-  ),
+  list: input("delegations.list").query(({ ctx, input: { limit, ...query } }): Output<"delegations.list"> => {
+    const { core, caller } = ctx;
+    const account = caller.isOperator ? query.account : caller.account;
+    if (query.account !== undefined && query.account !== account) return { items: [], next: null, total: 0 };
+    const { found, total } = listDelegations(core, { ...query, account });
+    return paged(
+      ctx,
+      found,
+      limit,
+      total,
+      (delegation) => delegation,
+      ({ id }) => id,
+    );
+  }),
   get: input("delegations.get").query(
     ({ ctx: { core, caller }, input }): Output<"delegations.get"> => visible(core, caller, input.id),
   ),
 
-  watch: input("delegations.watch").subscription(({ ctx, input: { limit } }) =>
+  watch: subscription("delegations.watch").subscription(({ ctx, input: { buffer, limit } }) =>
     states(ctx, ctx.core.ledger.changed, (): Output<"delegations.watch"> => {
-      const { core, caller } = ctx;
-      const account = caller.isOperator ? undefined : caller.account;
-      const { found, total } = listDelegations(core, { account, all: false });
-      return {
-        items: paged(
-          found,
-          limit,
-          total,
-          (delegation) => delegation,
-          ({ id }) => id,
-        ).items,
-        total,
-      };
+      const account = ctx.caller.isOperator ? undefined : ctx.caller.account;
+      const { found, total } = listDelegations(ctx.core, { buffer, account, all: false });
+      const { items } = shown(ctx.replyBytes * 0.7, found, limit);
+      return { items, total, recent: shown(ctx.replyBytes * 0.3, recentOf(ctx.core, buffer, account), limit).items };
     }),
   ),
   /** Each state that it comes to, until its end. */
-  follow: input("delegations.follow").subscription(async function* ({
+  follow: subscription("delegations.follow").subscription(async function* ({
     ctx,
     input: { id },
   }): AsyncGenerator<Output<"delegations.follow">> {
@@ -119,6 +110,26 @@ export const delegationsRouter = router({
 function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
   return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
+}
+
+function shown(replyBytes: number, found: Iterable<Delegation>, limit: number) {
+  return paged(
+    { replyBytes },
+    found,
+    limit,
+    0,
+    (delegation) => delegation,
+    ({ id }) => id,
+  );
+}
+
+function recentOf(core: Core, buffer: string | undefined, account: string | undefined): Delegation[] {
+  return core.ledger.recent
+    .filter(
+      (record) =>
+        (buffer === undefined || record.buffer === buffer) && (account === undefined || record.account === account),
+    )
+    .map(viewOfRecord);
 }
 
 /** @throws AgentError NOT_FOUND, NOT_YOURS */

@@ -1,10 +1,9 @@
 import type { Page } from "@lendbuf/shared/api";
+import type { Context } from "../context.ts";
 
-/** Room for a page's items in one packet, with what is around them. */
-const MAX_BYTES = 60_000;
-
-/** As many items as the page may have and a packet can carry. `next` names the item after which to go on. */
+/** As many items as the page may have and the door can carry. `next` names the item after which to go on. */
 export function paged<Source, Item, Cursor>(
+  { replyBytes }: Pick<Context, "replyBytes">,
   sources: Iterable<Source>,
   limit: number,
   total: number,
@@ -16,7 +15,7 @@ export function paged<Source, Item, Cursor>(
   for (const source of sources) {
     const item = show(source);
     bytes += Buffer.byteLength(JSON.stringify(item)) + 1;
-    if (items.length === limit || (bytes > MAX_BYTES && items.length > 0))
+    if (items.length === limit || (bytes > replyBytes && items.length > 0))
       return { items, next: cursorOf(items.at(-1)!), total };
     items.push(item);
   }

@@ -1,7 +1,7 @@
 import type { Signal } from "../clock/signal.ts";
 import type { Context } from "../context.ts";
 
-/** Between two states that a screen is sent: more would not be seen. */
+/** Between two states that a screen is sent: more would not be seen. The first change after a quiet time is told at once. */
 const PAUSE_MS = 20;
 
 /** The state now and after every change, for as long as it is listened to. What changes meanwhile, or until there is room, collapses into the next one. */
@@ -13,8 +13,10 @@ export async function* states<State>(
   while (!signal.aborted) {
     for (let taken = room?.(); taken && !signal.aborted; taken = room?.()) await taken;
     const next = changed.next(signal); // before looking, else a change in between is missed
+    const again = performance.now() + PAUSE_MS;
     yield look();
     await next;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const pause = again - performance.now();
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }

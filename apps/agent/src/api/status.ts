@@ -2,11 +2,11 @@ import { release } from "node:os";
 import type { Status } from "@lendbuf/shared/status";
 import type { Core } from "../core.ts";
 import { states } from "./states.ts";
-import { input, type Output, router } from "./trpc.ts";
+import { input, type Output, router, subscription } from "./trpc.ts";
 
 export const statusRouter = router({
   get: input("status.get").query(({ ctx: { core } }): Output<"status.get"> => statusOf(core)),
-  watch: input("status.watch").subscription(({ ctx }) =>
+  watch: subscription("status.watch").subscription(({ ctx }) =>
     states(ctx, ctx.core.changed, (): Output<"status.watch"> => statusOf(ctx.core)),
   ),
 });

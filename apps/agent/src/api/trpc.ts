@@ -1,12 +1,14 @@
 import { INPUTS, type Input, type Method, type Output } from "@lendbuf/shared/api";
 import { AgentError, type ErrorCode } from "@lendbuf/shared/errors";
-import { initTRPC } from "@trpc/server";
+import { initTRPC, TRPCError } from "@trpc/server";
+import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type TRPC_ERROR_CODE_KEY, TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { z } from "zod";
 import type { Context, FdReply } from "../context.ts";
 
 export interface ErrorData {
   code: ErrorCode | string;
+  httpStatus?: number;
   errno?: number;
   syscall?: string;
   issues?: { path: PropertyKey[]; message: string }[];
@@ -38,6 +40,7 @@ const TRPC_CODES: Record<ErrorCode, TRPC_ERROR_CODE_KEY> = {
 
 const t = initTRPC.context<Context>().create({
   isDev: false, // else stacks go to clients
+  sse: { enabled: false }, // a WebSocket's subscriptions are counted, and wait for those who read slowly
   errorFormatter({ shape, error }) {
     const { cause } = error;
     const with_ = (message: string, code: number, data: ErrorData) => ({
@@ -46,8 +49,11 @@ const t = initTRPC.context<Context>().create({
       code,
       data: { ...shape.data, ...data },
     });
-    if (cause instanceof AgentError)
-      return with_(cause.message, TRPC_ERROR_CODES_BY_KEY[TRPC_CODES[cause.code]], { code: cause.code });
+    if (cause instanceof AgentError) {
+      const code = TRPC_CODES[cause.code];
+      const httpStatus = getHTTPStatusCodeFromError(new TRPCError({ code }));
+      return with_(cause.message, TRPC_ERROR_CODES_BY_KEY[code], { code: cause.code, httpStatus });
+    }
     // An output that does not fit is a ZodError too, and a bug of ours.
     if (error.code === "BAD_REQUEST" && cause instanceof z.ZodError) {
       const issues = cause.issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path, message: cut(message) }));
@@ -61,9 +67,22 @@ const t = initTRPC.context<Context>().create({
         ...(syscall !== undefined && { syscall }),
       });
     }
+    const refused = REFUSED[error.code];
+    if (refused) return with_(cut(error.message), shape.code, { code: refused });
     return with_("Internal error; the agent's log says more.", shape.code, { code: "INTERNAL" });
   },
 });
+
+/** What tRPC itself turns away: no procedure was called. */
+const REFUSED: Partial<Record<TRPC_ERROR_CODE_KEY, ErrorCode | "UNAUTHORIZED">> = {
+  PARSE_ERROR: "BAD_INPUT",
+  BAD_REQUEST: "BAD_INPUT",
+  PAYLOAD_TOO_LARGE: "BAD_INPUT",
+  UNSUPPORTED_MEDIA_TYPE: "BAD_INPUT",
+  METHOD_NOT_SUPPORTED: "BAD_INPUT",
+  NOT_FOUND: "UNKNOWN_METHOD",
+  UNAUTHORIZED: "UNAUTHORIZED",
+};
 
 /** An input may have thousands of problems, or one in a field whose name fills a packet; the answer must fit into one. */
 const MAX_ISSUES = 10;
@@ -78,11 +97,50 @@ function describe(issues: { path: PropertyKey[]; message: string }[]): string {
 }
 
 export const router = t.router;
-export const procedure = t.procedure;
 
 /** The procedure of a path of the contract: its input checked, its output typed by it. */
 export function input<M extends Method>(path: M) {
-  return t.procedure.input(INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>);
+  return t.procedure.input(schemaOf(path));
+}
+
+/** The same for one that goes on: a connection may have so many. */
+export function subscription<M extends Method>(path: M) {
+  return t.procedure.use(countSubscription).input(schemaOf(path));
+}
+
+function schemaOf<M extends Method>(path: M) {
+  return INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>;
+}
+
+const MAX_SUBSCRIPTIONS = 64;
+
+const countSubscription = t.middleware(async ({ ctx, signal = ctx.signal, next }) => {
+  const { subscriptions } = ctx;
+  if (!subscriptions) return next({ ctx: { signal } });
+  if (subscriptions.count >= MAX_SUBSCRIPTIONS) {
+    throw new AgentError(
+      "LIMIT",
+      `This connection has ${MAX_SUBSCRIPTIONS} subscriptions, the most that one may have. End some.`,
+    );
+  }
+  subscriptions.count++; // before anybody else looks
+  const result = await next({ ctx: { signal } });
+  if (!result.ok) {
+    subscriptions.count--;
+    return result;
+  }
+  return { ...result, data: uncountAfter(result.data as AsyncIterable<unknown>, subscriptions) };
+});
+
+async function* uncountAfter(
+  values: AsyncIterable<unknown>,
+  subscriptions: { count: number },
+): AsyncGenerator<unknown> {
+  try {
+    yield* values;
+  } finally {
+    subscriptions.count--;
+  }
 }
 
 export type { Output };

@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { PacketServer, type PacketSocket, type Peer } from "@lendbuf/native/addon";
 import type { AnyTRPCRouter } from "@trpc/server";
-import type { Caller, Core } from "../core.ts";
+import { callerOf } from "../accounts/caller.ts";
+import type { Core } from "../core.ts";
 import { Connection } from "./connection.ts";
 
 /** The door for programs on this host: a unix socket, whose callers the kernel names. */
@@ -44,10 +45,16 @@ export class Broker {
     }
     const { uid } = socket.peer;
     this.#perUid.set(uid, this.#countOf(uid) + 1);
-    const connection: Connection = new Connection(this.#core, this.#router, socket, callerOf(socket.peer), () => {
-      this.#connections.delete(connection);
-      this.#perUid.set(uid, this.#countOf(uid) - 1);
-    });
+    const connection: Connection = new Connection(
+      this.#core,
+      this.#router,
+      socket,
+      callerOf(socket.peer.uid, `pid:${socket.peer.pid}`, { door: "socket", credential: null, expiresAt: null }),
+      () => {
+        this.#connections.delete(connection);
+        this.#perUid.set(uid, this.#countOf(uid) - 1);
+      },
+    );
     this.#connections.add(connection);
   }
 
@@ -71,11 +78,6 @@ export class Broker {
   #countOf(uid: number): number {
     return this.#perUid.get(uid) ?? 0;
   }
-}
-
-/** Root and the agent's own uid operate; anybody else sees and ends only its own. */
-function callerOf({ uid, pid }: Peer): Caller {
-  return { account: `uid:${uid}`, actor: `uid:${uid} pid:${pid}`, isOperator: uid === 0 || uid === process.getuid!() };
 }
 
 /** The uid that the kernel shows in place of one that has no meaning here. */

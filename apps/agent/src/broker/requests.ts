@@ -22,6 +22,8 @@ interface Request {
 }
 
 const MAX_RUNNING = 256;
+/** Of a packet's 64 KiB, with room for what is around the items. */
+const REPLY_BYTES = 60_000;
 
 /** JSON-RPC 2.0 requests of one connection to the procedures of the router. */
 export class Requests {
@@ -101,6 +103,7 @@ export class Requests {
       core,
       caller,
       fdReply,
+      replyBytes: REPLY_BYTES,
       room: () => this.#wire.room(),
       get signal() {
         return run.signal;
@@ -119,7 +122,7 @@ export class Requests {
         type,
         getRawInput: async () => params,
         input: params,
-        signal: undefined,
+        signal: type === "subscription" ? run.signal : undefined,
         batchIndex: 0,
       });
       if (type === "subscription") await this.#stream(id, result as AsyncIterable<unknown>, run.signal, refuse);

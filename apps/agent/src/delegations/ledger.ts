@@ -17,6 +17,8 @@ export interface Change {
 /** The live delegations: in memory and, a decision at a time, in the store. Knows no rules but which state may follow which. */
 export class Ledger {
   readonly live = new Map<number, Live>();
+  /** The records of those that ended last, the newest first. */
+  readonly recent: Record[] = [];
   /** Something about some delegation changed. */
   readonly changed: Signal;
   /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
@@ -156,6 +158,8 @@ export class Ledger {
   }
 
   #drop(live: Live): void {
+    this.recent.unshift(live.record);
+    this.recent.length = Math.min(this.recent.length, MAX_RECENT);
     live.deadline?.cancel();
     live.deadline = null;
     this.live.delete(live.record.id);
@@ -166,6 +170,8 @@ export class Ledger {
     this.changed.notify();
   }
 }
+
+const MAX_RECENT = 50;
 
 function draftOf(records: readonly Record[], { actor, action, patch }: Change): Draft {
   const at = Date.now();

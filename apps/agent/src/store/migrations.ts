@@ -64,4 +64,22 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM buffers WHERE name = NEW.buffer;
   END;
   `,
+  `
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,    -- SHA-256 of the cookie's secret
+    key_hash TEXT NOT NULL,       -- and of the key that the page keeps
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

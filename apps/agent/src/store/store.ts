@@ -78,6 +78,25 @@ export class Store {
     this.#write(draft);
   }
 
+  /** A row and one more statement, for what must not stand in the audit; both or neither. @throws AgentError STORE_READ_ONLY */
+  recordWith(draft: Draft, sql: string, ...values: (string | number)[]): void {
+    this.#flush();
+    if (!this.#db) throw this.#refusal();
+    const head = this.#head;
+    try {
+      this.#db.exec("BEGIN IMMEDIATE");
+      this.#db.prepare(sql).run(values);
+      this.#write(draft);
+      this.#db.exec("COMMIT");
+    } catch (cause) {
+      this.#head = head;
+      if (this.#db.inTransaction) this.#db.exec("ROLLBACK");
+      if (cause instanceof AgentError) throw cause;
+      this.problem = this.#describe(cause);
+      throw this.#refusal(cause);
+    }
+  }
+
   /** For what has happened already, as an end has: `written` is called once it is on disk, which may be now. */
   recordLater(draft: Draft, written: () => void = () => {}): boolean {
     try {

@@ -1,0 +1,37 @@
+"use client";
+import type { Delegation } from "@lendbuf/shared/delegation";
+import { formatDuration } from "@lendbuf/shared/duration";
+import { Moment } from "../../ui/moment.tsx";
+import { Account } from "../delegation/account.tsx";
+import { RowActions } from "../delegation/row-actions.tsx";
+
+/** Who waits, in order. */
+export function Queue({ waiting }: { waiting: readonly Delegation[] }) {
+  if (waiting.length === 0) return null;
+  const inOrder = [...waiting].sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
+  return (
+    <section aria-labelledby="queue" className="border-b px-4 py-4">
+      <h2 id="queue" className="mb-2 text-base font-medium">
+        In line: {waiting.length}
+      </h2>
+      <ol>
+        {inOrder.map(({ id, position, account, access, leaseMs, purpose, requestedAt, ...rest }) => (
+          <li key={id} data-row className="flex flex-wrap items-center gap-x-6 gap-y-1 border-t py-1.5">
+            <span className="w-6 text-right text-lg font-medium">{position}</span>
+            <Account account={account} />
+            <span className="text-muted">
+              {access}, {formatDuration(leaseMs)}
+              {purpose && `; ${purpose}`}
+            </span>
+            <span className="text-muted">
+              {id}, asked for <Moment at={requestedAt} />
+            </span>
+            <div className="ml-auto">
+              <RowActions delegation={{ id, position, account, access, leaseMs, purpose, requestedAt, ...rest }} />
+            </div>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,33 @@
+"use client";
+import type { BufferView } from "@lendbuf/shared/buffer";
+import { formatHex, Size } from "../../ui/size.tsx";
+import { useLive } from "../connection/live.tsx";
+import { capabilityWords } from "../delegation/end-words.ts";
+
+/** What will be exported, how it can be taken back here, and what that would cost others. */
+export function WhatItMeans({ buffer }: { buffer: BufferView }) {
+  const { status, delegations } = useLive();
+  const device = status?.devices.find(({ name }) => name === buffer.device);
+  const capability = device?.capability;
+  const others = delegations?.items.filter((it) => it.device === buffer.device && it.state === "active").length ?? 0;
+  return (
+    <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 border-l-2 pl-3">
+      <dt className="text-muted">Exports</dt>
+      <dd>
+        <Size bytes={buffer.size} /> of <span className="code">{buffer.device}</span>, BAR {buffer.region} at{" "}
+        <span className="code">{buffer.ranges.map(({ offset }) => formatHex(offset)).join(", ")}</span>
+        {capability && ` as a ${capability.exporter}`}
+        {buffer.scrub === "zero" ? ", zeroed before" : ", with what the last borrower left in it"}
+      </dd>
+      <dt className="text-muted">Back</dt>
+      <dd>{capability ? capabilityWords(capability) : "Not known: the device has not been tested yet."}</dd>
+      <dt className="text-muted">Costs</dt>
+      <dd>
+        {capability?.scope === "device"
+          ? `Revoking it would end ${others === 0 ? "nothing else right now" : `the ${others} others that are lent of the device now`}.`
+          : "Revoking it touches nobody else."}{" "}
+        What was copied out of the memory stays copied.
+      </dd>
+    </dl>
+  );
+}
