@@ -1,6 +1,6 @@
-// holder BYTES: maps every memfd that comes over fd 3, and reads them all, over and over, once that end was shut down for
-// writing. Ends when every one of them was refused; prints how many there were and CLOCK_MONOTONIC when the last read that
-// succeeded began.
+// holder BYTES: maps every memfd that comes over fd 3, and reads them all, over and over, once that end was shut down
+// for writing. Ends when every one of them was refused; prints how many there were and CLOCK_MONOTONIC when the last
+// read that succeeded began.
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>

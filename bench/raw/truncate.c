@@ -1,5 +1,5 @@
-// truncate BYTES COUNT: truncates so many sealed memfds of so many bytes, all pages touched, one after the other. Prints
-// the nanoseconds for all of them.
+// truncate BYTES COUNT: truncates so many sealed memfds of so many bytes, all pages touched, one after the other.
+// Prints the nanoseconds for all of them.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
