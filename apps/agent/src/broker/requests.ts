@@ -121,7 +121,6 @@ export class Requests {
         path: method,
         type,
         getRawInput: async () => params,
-        input: params,
         signal: type === "subscription" ? run.signal : undefined,
         batchIndex: 0,
       });
