@@ -31,7 +31,7 @@ export async function parts(): Promise<Line[]> {
 async function callAlone(): Promise<number[]> {
   await using agent = await BenchAgent.start();
   const connection = await agent.connect();
-  return rounds(() => connection.call("buffers.get", { name: "sim0/ddr" }));
+  return await rounds(() => connection.call("buffers.get", { name: "sim0/ddr" }));
 }
 
 /** The median of each round. */
