@@ -109,7 +109,7 @@ describe.runIf(isRoot)("another account", () => {
       expect(strangers).toEqual([]);
     }
     await peer.ask("delegations.watch");
-    expect(JSON.parse((await peer.receive()).text!).params.data).toEqual({ items: [], total: 0 });
+    expect(JSON.parse((await peer.receive()).text!).params.data).toEqual({ items: [], total: 0, recent: [] });
   });
 
   it("sees that a buffer is lent, but not to whom", async () => {
