@@ -103,7 +103,7 @@ describe("a page's WebSocket", () => {
 
     await socket.closed;
 
-    expect([what, performance.now() - start < 1000]).toEqual([what, true]);
+    expect([what, performance.now() - start < 4500]).toEqual([what, true]);
     expect((await door.call("status.get", {}, token)).json.result.data.counts.offered).toBe(0);
   });
 
@@ -385,6 +385,29 @@ describe("a client that does not read", () => {
     console.log(`3,000 calls unread: agent +${(grown / MIB).toFixed(1)} MiB`);
     expect(grown).toBeLessThan(80 * MIB);
     socket.close();
+  });
+
+  it("and is signed out meanwhile holds nobody up", async () => {
+    const ending = await door.newToken();
+    const socket = door.socket(ending.headers);
+    await socket.opened;
+    const connection = await agent.connect();
+    const offers = await Promise.all(
+      Array.from({ length: 200 }, () =>
+        connection.call("delegations.request", { buffer: "sim0/regs", access: "read-only", purpose: "x".repeat(200) }),
+      ),
+    );
+    for (let i = 0; i < 64; i++) socket.begin("subscription", "delegations.watch", { limit: 500 });
+    socket.socket.pause();
+    await new Promise((resolve) => setTimeout(resolve, 500)); // more is sent than the kernel takes
+
+    await door.call("tokens.remove", { id: ending.id }, token);
+    for (let i = 0; i < offers.length; i += 20)
+      await connection.call("delegations.revoke", { ids: offers.slice(i, i + 20).map(({ id }) => id) });
+
+    expect((await door.call("status.get", {}, token)).status).toBe(200);
+    socket.close();
+    connection.close();
   });
 
   it("and pings costs nothing", async () => {

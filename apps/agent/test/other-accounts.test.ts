@@ -125,7 +125,9 @@ describe.runIf(isRoot)("another account", () => {
       expect(strangers).toEqual([]);
     }
     await peer.ask("delegations.watch");
-    expect(JSON.parse((await peer.receive()).text!).params.data).toEqual({ items: [], total: 0 });
+    const { items, total, recent } = JSON.parse((await peer.receive()).text!).params.data;
+    expect({ items, total }).toEqual({ items: [], total: 0 });
+    for (const { account } of recent) expect(account).toBe(`uid:${SOMEBODY}`);
   });
 
   it("sees that a buffer is lent, but not to whom", async () => {

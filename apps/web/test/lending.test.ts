@@ -89,6 +89,45 @@ describe.skipIf(!hasBrowser)(`lending from a browser${browserNeeded}`, () => {
     expect(await program.read(0, 4)).toBe("EFAULT");
   });
 
+  it("is not revoked at one click where that ends others too: names them, and wants the device typed", async () => {
+    await using program = await new Terminal(agent, ["exec", "sim0/ch1"], RING).ready();
+    await using other = await new Terminal(agent, ["exec", "sim0/ch2", "--purpose", "somebody's"], RING).ready();
+    const rewrite = (message: string) => message.replaceAll('"scope":"buffer"', '"scope":"device"');
+    const page = await visitors.visit(agent, { rewrite });
+    await see(rowOf(page, "sim0/ch2")).toContainText("Lent");
+
+    await rowOf(page, "sim0/ch1")
+      .getByRole("button", { name: /^Revoke/ })
+      .click();
+    const dialog = page.getByRole("dialog");
+    await see(dialog).toContainText("It also ends 1 of others");
+    await see(dialog.getByRole("listitem")).toContainText("sim0/ch2");
+    await see(dialog.getByRole("button", { name: "Revoke", exact: true })).toBeDisabled();
+    expect(await program.read(0, 4)).toMatch(/^[0-9a-f]{8}$/);
+    await dialog.getByLabel("Type sim0 to go on").fill("sim0");
+    await page.keyboard.press("Enter");
+
+    await see(rowOf(page, "sim0/ch1")).toContainText("revoked, size 0");
+    expect(await program.read(0, 4)).toBe("EFAULT");
+    expect(await other.read(0, 4)).toMatch(/^[0-9a-f]{8}$/);
+  });
+
+  it("that is stuck stands in red above everything, and is not called revoked", async () => {
+    await using _program = await new Terminal(agent, ["exec", "sim0/ch1"], RING).ready();
+    const revocation = `{"attempts":3,"method":"ftruncate","lastErrno":"EBUSY","waitingFor":"an importer holds on","unproven":false,"since":${Date.now() - 60_000}}`;
+    const rewrite = (message: string) =>
+      message
+        .replaceAll('"state":"active"', '"state":"revoking"')
+        .replaceAll('"revocation":null', `"revocation":${revocation}`);
+    const page = await visitors.visit(agent, { rewrite });
+
+    await see(page.getByRole("list", { name: "What is wrong" })).toContainText(
+      /sim0\/ch1: delegation \d+ of uid:\d+ is being taken back since 1m \d*s? ?ago; attempt 3, EBUSY, an importer holds on/,
+    );
+    await see(rowOf(page, "sim0/ch1")).toContainText("Revoking");
+    await see(rowOf(page, "sim0/ch1")).not.toContainText("revoked");
+  });
+
   it("waits in line, and is given on when the one before is revoked", async () => {
     await using first = await new Terminal(agent, ["exec", "sim0/ddr", "--for", "1h"], RING).ready();
     const page = await visitors.visit(agent);

@@ -18,6 +18,8 @@ export const browserNeeded = hasBrowser ? "" : " (skipped: apt-get install chrom
 
 export interface VisitOptions extends BrowserContextOptions {
   path?: string;
+  /** What the agent says is changed so on its way; for what this host's devices cannot do. */
+  rewrite?: (message: string) => string;
 }
 
 /** A browser of its own for a test file, whose visitors share no cookies. */
@@ -35,7 +37,7 @@ export class Visitors implements AsyncDisposable {
 
   /** Opens a page with a fresh login link, in a browser that was never here. `expected`: what its console may say. */
   async visit(agent: AgentProcess, options: VisitOptions = {}, expected: RegExp[] = []): Promise<Page> {
-    const { path = "/", ...contextOptions } = options;
+    const { path = "/", rewrite, ...contextOptions } = options;
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...contextOptions });
     const surprises: string[] = [];
     this.#visits.push({ context, surprises });
@@ -50,6 +52,11 @@ export class Visitors implements AsyncDisposable {
     });
     const page = await context.newPage();
     page.setDefaultTimeout(WAIT_MS);
+    if (rewrite)
+      await page.routeWebSocket(/\/trpc/, (route) => {
+        const server = route.connectToServer();
+        server.onMessage((message) => route.send(rewrite(String(message))));
+      });
     await page.goto(await loginLink(agent, path));
     return page;
   }

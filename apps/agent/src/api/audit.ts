@@ -31,6 +31,7 @@ export const auditRouter = router({
         after = entry.seq;
       }
       if (entries.length === 0) await next;
+      else await new Promise((resolve) => setImmediate(resolve)); // a long audit must not keep everybody else waiting
     }
   }),
   verify: input("audit.verify").query(async ({ ctx }): Promise<Output<"audit.verify">> => {

@@ -17,6 +17,7 @@ export async function* states<State>(
     yield look();
     await next;
     const pause = again - performance.now();
-    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    // In a turn of its own at least: of those who are woken together each must see the room that is left by the one before.
+    await new Promise((resolve) => (pause > 0 ? setTimeout(resolve, pause) : setImmediate(resolve)));
   }
 }

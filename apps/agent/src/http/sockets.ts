@@ -148,7 +148,9 @@ function dismiss(client: WebSocket): void {
 }
 
 function roomIn(client: WebSocket): Promise<void> | undefined {
-  return client.bufferedAmount > SLOW_READER_BYTES ? drain(client) : undefined;
+  // One that is being closed never has: to wait for it would be to wait without end, and without letting the event loop go on.
+  const isWaitedFor = client.readyState === client.OPEN && client.bufferedAmount > SLOW_READER_BYTES;
+  return isWaitedFor ? drain(client) : undefined;
 }
 
 async function drain(client: WebSocket): Promise<void> {

@@ -65,7 +65,7 @@ export function Frame({ children }: { children: ReactNode }) {
       <main
         id="content"
         tabIndex={-1}
-        className={`outline-none transition-opacity duration-300 ${isInTouch ? "" : "opacity-60"}`}
+        className={`outline-none transition-opacity duration-300 ${isInTouch ? "" : "opacity-70"}`}
       >
         <Page>{children}</Page>
       </main>
