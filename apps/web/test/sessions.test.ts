@@ -44,6 +44,7 @@ describe.skipIf(!hasBrowser)(`a browser's session${browserNeeded}`, () => {
     await first.goto(link);
     await used;
     const page = await visitors.visit(agent, {}, [REFUSED]);
+    await see(rowOf(page, "sim0/ch0")).toBeVisible(); // its login is over, and stores no key behind what is cleared now
     await page.evaluate(() => sessionStorage.clear());
     await page.context().clearCookies();
     await page.goto("about:blank");
