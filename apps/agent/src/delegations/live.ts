@@ -98,7 +98,8 @@ export function recordOf(stored: Partial<Record>): Record {
   return { ...BLANK, ...stored } as Record;
 }
 
-const BLANK = {
+/** A record to which nothing has happened yet. */
+export const BLANK = {
   keep: false,
   purpose: null,
   reason: null,

@@ -3,7 +3,7 @@ import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
-import type { Live, Record } from "./live.ts";
+import { BLANK, type Live, type Record } from "./live.ts";
 import { offerFields, startOffer } from "./queue.ts";
 
 export interface Wish {
@@ -47,6 +47,7 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
   return {
     target,
     fields: {
+      ...BLANK,
       buffer: target.name,
       device: target.device.name,
       account,
@@ -60,17 +61,6 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
       offerMs: wish.offerMs ?? core.config.offerMs,
       requestedAt: Date.now(),
       state: "waiting",
-      reason: null,
-      offeredAt: null,
-      claimedAt: null,
-      endedAt: null,
-      offerEndsAt: null,
-      expiresAt: null,
-      client: null,
-      ending: null,
-      revocation: null,
-      proof: null,
-      export: null,
     },
   };
 }
