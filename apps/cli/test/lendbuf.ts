@@ -87,7 +87,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
 export function startOnTerminal(args: readonly string[], env: Record<string, string> = {}): Running {
   const command = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(" ");
   const options = { env: { ...plainEnvironment(), TERM: "xterm", ...env } };
-  return new Running(spawn("script", ["-qefc", command, "/dev/null"], options));
+  // `exec`: a shell that stays would take the terminal's signals too, and end with a code of its own.
+  return new Running(spawn("script", ["-qefc", `exec ${command}`, "/dev/null"], options));
 }
 
 function plainEnvironment(): Record<string, string | undefined> {
