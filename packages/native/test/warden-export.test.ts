@@ -18,12 +18,16 @@ describe.each(builds)("an export of the warden ($name)", (build) => {
 
     const ready = await warden.ready();
 
-    expect(ready).toMatchObject({ version: 1, works: true, method: "ftruncate", scope: "buffer" });
+    const plain = { readable: true, writable: true, mappable: true, unlendable: null, withheld: null };
+    expect(ready).toMatchObject({ version: 2, works: true, method: "ftruncate", scope: "buffer", kind: "memfd" });
     expect(ready.regions).toEqual([
-      { index: REGISTERS, size: 4 * KIB },
-      { index: MEMORY, size: 16 * KIB * KIB },
+      { index: REGISTERS, size: 4 * KIB, ...plain },
+      { index: MEMORY, size: 16 * KIB * KIB, ...plain },
     ]);
     expect(ready.words).toContain("revoked and seen gone");
+    expect(ready.rungs).toEqual([
+      { method: "ftruncate", scope: "buffer", works: true, error: 0, words: ready.words },
+    ]);
   });
 
   it("is a private memfd of the ranges' size that cannot grow or be sealed further", async () => {

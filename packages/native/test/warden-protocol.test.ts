@@ -7,15 +7,19 @@ const header: Record<string, number> = JSON.parse(execFileSync(compiled("warden-
 
 describe("the packets", () => {
   it("have the same sizes, numbers and flags in TypeScript and in protocol.h", () => {
-    const { VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, TYPES, FLAGS, SIZES } = protocol;
-    const methods = Object.fromEntries(protocol.METHODS.map((name, value) => [`method ${name}`, value]));
-    const scopes = Object.fromEntries(protocol.SCOPES.map((name, value) => [`scope ${name}`, value]));
+    const { VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, TYPES, FLAGS, REGION_FLAGS, SIZES } = protocol;
+    const listed = (what: string, names: readonly (string | null)[]) =>
+      Object.fromEntries(names.map((name, value) => [`${what} ${name}`, value]));
+    const { "kind null": _, ...kinds } = listed("kind", protocol.KINDS);
     const named = (what: string, values: Record<string, number>) =>
       Object.fromEntries(Object.entries(values).map(([name, value]) => [`${what} ${name}`, value]));
 
     expect({
-      ...{ VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, ...methods, ...scopes },
-      ...{ ...named("type", TYPES), ...named("flag", FLAGS), ...named("size", SIZES) },
+      ...{ VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, ...kinds },
+      ...{ ...listed("method", protocol.METHODS), ...listed("scope", protocol.SCOPES) },
+      ...{ ...listed("access", protocol.ACCESSES), ...listed("unlendable", protocol.UNLENDABLES) },
+      ...{ ...named("type", TYPES), ...named("size", SIZES) },
+      ...{ ...named("flag", FLAGS), ...named("region flag", REGION_FLAGS) },
     }).toEqual(Object.fromEntries(Object.entries(header).filter(([name]) => !name.startsWith("at "))));
   });
 
@@ -46,6 +50,8 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(0)).toBe(header["type revoke"]);
     expect(bytes.readUInt32LE(header["at header.serial"])).toBe(9);
     expect(bytes.readUInt32LE(header["at revoke.count"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at revoke.flags"])).toBe(0);
+    expect(Buffer.from(protocol.encodeRevoke(9, [5], true)).readUInt32LE(header["at revoke.flags"])).toBe(1);
     expect(bytes.readBigUInt64LE(header["size revoke"]! + 8)).toBe(2n ** 40n);
   });
 
@@ -66,6 +72,42 @@ describe("the packets", () => {
       type: "revoked",
       serial: 3,
       entries: [{ id: 2 ** 40, durationUs: 1.5, method: "ftruncate", error: 16, safe: true, probe: -1 }],
+    });
+  });
+
+  it("are decoded from where protocol.h has each field of READY", () => {
+    const words = ["works", "does not, naïvely", "all in all"].map((text) => Buffer.from(text));
+    const fixed = Buffer.alloc(header["size ready"]! + header["size region"]! + 2 * header["size rung"]!);
+    const put = (start: number, fields: Record<string, number>) => {
+      for (const [name, value] of Object.entries(fields)) fixed.writeUInt32LE(value, start + header[`at ${name}`]!);
+    };
+    fixed.writeUInt32LE(header["type ready"]!, 0);
+    put(0, { "ready.version": 9, "ready.region_count": 1, "ready.rung_count": 2, "ready.works": 1 });
+    put(0, { "ready.method": 4, "ready.scope": 2, "ready.kind": 2, "ready.access": 1, "ready.mappable": 1 });
+    const region = header["size ready"]!;
+    put(region, { "region.index": 3, "region.flags": 5, "region.unlendable": 3 });
+    fixed.writeBigUInt64LE(2n ** 40n, region + header["at region.size"]!);
+    fixed.writeBigUInt64LE(0x2000n, region + header["at region.withheld"]!);
+    fixed.writeBigUInt64LE(0x1000n, region + header["at region.withheld"]! + 8);
+    const rung = region + header["size region"]!;
+    put(rung, { "rung.method": 4, "rung.scope": 2, "rung.works": 1, "rung.words_size": words[0]!.length });
+    put(rung + header["size rung"]!, {
+      ...{ "rung.method": 1, "rung.scope": 1, "rung.error": 25, "rung.words_size": words[1]!.length },
+    });
+
+    expect(protocol.decode(Buffer.concat([fixed, ...words]))).toEqual({
+      ...{ type: "ready", version: 9, works: true, method: "device-close", scope: "device" },
+      ...{ kind: "vfio", access: "cdev", mappable: true, words: "all in all" },
+      regions: [
+        {
+          ...{ index: 3, size: 2 ** 40, readable: true, writable: false, mappable: true },
+          ...{ unlendable: "msix-table", withheld: { offset: 0x2000, length: 0x1000 } },
+        },
+      ],
+      rungs: [
+        { method: "device-close", scope: "device", works: true, error: 0, words: "works" },
+        { method: "dma-buf-revoke", scope: "buffer", works: false, error: 25, words: "does not, naïvely" },
+      ],
     });
   });
 

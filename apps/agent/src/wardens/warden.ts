@@ -132,9 +132,13 @@ export class Warden {
     if (packet.type === "revoked")
       return this.#handlers.onRevoked(packet.entries.map((entry) => this.#resultOf(entry)));
     if (packet.type === "ready") {
-      const { works, method, scope, words } = packet;
-      this.#capability = { exporter: "memfd", works, detail: words, method, scope };
-      return this.#handlers.onReady(packet.regions, this.#capability);
+      const { kind, works, method, scope, words } = packet;
+      this.#capability = { exporter: kind ?? "unknown", works, detail: words, method, scope };
+      const lendable = packet.regions.filter(({ unlendable }) => unlendable === null);
+      return this.#handlers.onReady(
+        lendable.map(({ index, size }) => ({ index, size })),
+        this.#capability,
+      );
     }
     this.#end(packet.words);
   }

@@ -1,5 +1,6 @@
 // What one warden owns: regions, a way to lend them, and whatever must be done from time to time while they are lent.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "exporter.h"
@@ -11,6 +12,12 @@ class Device {
   virtual ~Device() = default;
   virtual std::vector<protocol::Region> regions() const = 0;
   virtual Exporter& exporter() = 0;
+  virtual protocol::Access access() const { return protocol::Access::kNone; }
+  // Readable once the device is gone or wanted back; -1: that cannot happen.
+  virtual int loss() const { return -1; }
+  virtual std::string WhyLost() { return ""; }
+  // Gives the device up, when no revoke is under way. True where that is proven to end whatever was exported.
+  virtual bool Close() { return false; }
   // Milliseconds from one Tick to the next; 0 while nothing that is lent needs any.
   virtual int tick_period_ms() = 0;
   virtual void Tick() = 0;

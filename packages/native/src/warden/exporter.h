@@ -33,11 +33,22 @@ class Refusal : public std::exception {
   std::string words_;
 };
 
-struct Capability {
-  bool works = false;
+// One way to revoke, as it was found here.
+struct Rung {
   protocol::Method method = protocol::Method::kNone;
   protocol::Scope scope = protocol::Scope::kNone;
+  bool works = false;
+  int32_t error = 0;  // errno that decided against it
   std::string words;  // what was seen; or why it does not work here
+};
+
+struct Capability {
+  bool works = false;
+  protocol::Method method = protocol::Method::kNone;  // of the best rung
+  protocol::Scope scope = protocol::Scope::kNone;
+  bool mappable = false;
+  std::string words;
+  std::vector<Rung> rungs;  // best first
 };
 
 // What the kernel answered to a revoke, interpreted by the only one who can: the exporter.
@@ -57,13 +68,14 @@ class Export {
   // Saves what a holder leaves behind for the next one. Called right before a revoke, on any thread; may block.
   virtual void KeepContents() {}
   // Returns once no holder can reach the memory, or with what is in the way. On any thread; may block; safe to repeat.
+  // Where the scope is `device` it ends all other exports too.
   virtual Proof Revoke() = 0;
 };
 
 class Exporter {
  public:
   virtual ~Exporter() = default;
-  virtual const char* kind() const = 0;
+  virtual protocol::Kind kind() const = 0;
   // What it can do here, tested on an export of its own, and why not where it cannot.
   virtual Capability SelfTest() = 0;
   // Throws Refusal or SystemError, and then leaves nothing behind.

@@ -2,7 +2,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <unordered_set>
 
 namespace lendbuf {
 
@@ -19,13 +21,33 @@ void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
   made_++;
 }
 
-void Exports::Revoke(uint32_t serial, uint64_t id, std::vector<Answer>& answers) {
-  auto found = live_.find(id);
-  if (found == live_.end()) {
-    answers.push_back({serial, AnswerWithoutRevoke(id)});
-    return;
+void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers) {
+  bool ends_all = scope_ == protocol::Scope::kDevice;
+  bool may_begin = !ends_all || giving_up_ || device_wide || NamesAll(ids);
+  std::unordered_set<uint64_t> begun;
+  for (uint64_t id : ids) {
+    auto found = live_.find(id);
+    if (found == live_.end()) {
+      answers.push_back({serial, AnswerWithoutRevoke(id)});
+    } else if (!may_begin) {
+      answers.push_back({serial, {.id = id, .method = protocol::Method::kNone, .error = EBUSY}});
+    } else {
+      BeginFor(serial, id, found->second);
+      begun.insert(id);
+    }
   }
-  Live& live = found->second;
+  if (!ends_all || (begun.empty() && !device_wide)) return;
+  giving_up_ = giving_up_ || may_begin;
+  for (auto& [id, live] : live_)
+    if (!begun.contains(id)) BeginFor(serial, id, live);
+}
+
+bool Exports::NamesAll(std::span<const uint64_t> ids) const {
+  std::unordered_set<uint64_t> named(ids.begin(), ids.end());
+  return std::all_of(live_.begin(), live_.end(), [&](const auto& one) { return named.contains(one.first); });
+}
+
+void Exports::BeginFor(uint32_t serial, uint64_t id, Live& live) {
   live.askers.push_back(serial);
   if (!live.revoking) Begin(id, live);
 }

@@ -1,6 +1,7 @@
 // The exports of this warden: which are live, which are being revoked and who asked for it.
 #pragma once
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -19,15 +20,19 @@ class Exports {
     int error;
   };
 
-  explicit Exports(protocol::Method method) : method_(method) {}
+  Exports(protocol::Method method, protocol::Scope scope) : method_(method), scope_(scope) {}
 
   // Throws Refusal where the id is not above all before it.
   void CheckFresh(uint64_t id) const;
   void Add(uint64_t id, std::shared_ptr<Export> lent);
   // The export never left us: its id was not used.
   void Withdraw(uint64_t id) { live_.erase(id); }
-  // Begins to revoke; what needs no revoke is answered at once.
-  void Revoke(uint32_t serial, uint64_t id, std::vector<Answer>& answers);
+  // Begins to revoke; what needs no revoke, or must not be tried, is answered at once. `device_wide`: those that are
+  // not named may end too.
+  void Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers);
+  // A revoke gives the device up: no export can be made any more.
+  bool giving_up() const { return giving_up_; }
+  bool empty() const { return live_.empty(); }
   // Readable while there is something to Collect.
   int fd() const { return revocations_.fd(); }
   size_t under_way() { return revocations_.under_way(); }
@@ -44,9 +49,13 @@ class Exports {
     bool revoking = false;
   };
   protocol::RevokedEntry AnswerWithoutRevoke(uint64_t id) const;
+  bool NamesAll(std::span<const uint64_t> ids) const;
+  void BeginFor(uint32_t serial, uint64_t id, Live& live);
   void Begin(uint64_t id, Live& live);
 
   protocol::Method method_;
+  protocol::Scope scope_;
+  bool giving_up_ = false;
   std::unordered_map<uint64_t, Live> live_;
   uint64_t highest_ = 0;
   bool any_ = false;

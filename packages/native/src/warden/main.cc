@@ -1,6 +1,6 @@
-// lendbuf-warden --device NAME --simulated --instance UUID --last-word PATH, with fd 3 a SOCK_SEQPACKET socket to the
-// agent. Exits with 0 when the agent is gone and all is revoked or listed, 1 where it cannot start, 2 where the agent
-// broke the protocol.
+// lendbuf-warden --device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] [--revoke-feature NUMBER], and
+// --instance UUID --last-word PATH, with fd 3 a SOCK_SEQPACKET socket to the agent. Exits with 0 when the agent or the
+// device is gone and all is revoked or listed, 1 where it cannot start, 2 where the agent broke the protocol.
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -10,14 +10,19 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "error.h"
 #include "guard.h"
 #include "last_word.h"
+#include "pci.h"
 #include "request.h"
 #include "simulated.h"
+#include "uapi.h"
+#include "vfio_device.h"
 #include "warden.h"
 
 namespace lendbuf {
@@ -31,6 +36,8 @@ struct Options {
   std::string instance;
   std::string last_word;
   bool simulated = false;
+  bool bus_master = false;
+  uint32_t revoke_feature = 0;
 };
 
 // They are copied into JSON and logs as they are.
@@ -40,25 +47,45 @@ bool IsPlain(std::string_view name) {
   });
 }
 
+bool ReadSwitch(std::string_view word) {
+  if (word == "on" || word == "off") return word == "on";
+  throw Refusal(EINVAL, "--bus-master is on or off");
+}
+
+uint32_t ReadFeature(const char* digits) {
+  char* end;
+  unsigned long number = strtoul(digits, &end, 10);
+  if (*digits && !*end && number >= uapi::kFirstFreeVfioFeature && number <= VFIO_DEVICE_FEATURE_MASK)
+    return static_cast<uint32_t>(number);
+  throw Refusal(EINVAL,
+                "--revoke-feature is the number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE in this kernel's "
+                "linux/vfio.h, at least " +
+                    std::to_string(uapi::kFirstFreeVfioFeature));
+}
+
 Options ParseOptions(int count, char** arguments) {
-  const option known[] = {{"device", required_argument, nullptr, 'd'},
+  const option known[] = {{"bus-master", required_argument, nullptr, 'b'},
+                          {"device", required_argument, nullptr, 'd'},
                           {"instance", required_argument, nullptr, 'i'},
                           {"last-word", required_argument, nullptr, 'l'},
+                          {"revoke-feature", required_argument, nullptr, 'r'},
                           {"simulated", no_argument, nullptr, 's'},
                           {}};
   Options options;
   for (int found; (found = getopt_long(count, arguments, "", known, nullptr)) != -1;) {
+    if (found == 'b') options.bus_master = ReadSwitch(optarg);
     if (found == 'd') options.device = optarg;
     if (found == 'i') options.instance = optarg;
     if (found == 'l') options.last_word = optarg;
+    if (found == 'r') options.revoke_feature = ReadFeature(optarg);
     if (found == 's') options.simulated = true;
     if (found == '?') throw Refusal(EINVAL, "unknown option");
   }
-  if (!options.simulated || !IsPlain(options.device) || !IsPlain(options.instance) || options.last_word.empty() ||
-      optind != count)
-    throw Refusal(
-        EINVAL,
-        "usage: lendbuf-warden --device NAME --simulated --instance UUID --last-word PATH (the agent starts it)");
+  bool names_device = options.simulated ? IsPlain(options.device) : IsPciAddress(options.device);
+  if (!names_device || !IsPlain(options.instance) || options.last_word.empty() || optind != count)
+    throw Refusal(EINVAL,
+                  "usage: lendbuf-warden (--device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] "
+                  "[--revoke-feature NUMBER]) --instance UUID --last-word PATH (the agent starts it)");
   return options;
 }
 
@@ -87,10 +114,16 @@ void RaiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::unique_ptr<Device> Open(const Options& options) {
+  if (options.simulated) return std::make_unique<SimulatedDevice>();
+  return std::make_unique<VfioDevice>(VfioDevice::Options{
+      .address = options.device, .bus_master = options.bus_master, .revoke_feature = options.revoke_feature});
+}
+
 int Run(const Options& options) {
   LastWord last_word(options.last_word);
-  SimulatedDevice device;
-  Warden warden(device, kAgent);
+  std::unique_ptr<Device> device = Open(options);
+  Warden warden(*device, kAgent);
   int status = 0;
   try {
     warden.Serve();
@@ -99,6 +132,7 @@ int Run(const Options& options) {
     status = 2;
   }
   auto unrevoked = warden.RevokeAll();
+  if (!unrevoked.empty() && device->Close()) unrevoked.clear();
   if (!last_word.Write(options.instance, options.device, warden.made(), unrevoked))
     fprintf(stderr, "lendbuf-warden %s: the last word could not be written\n", options.device.c_str());
   return status;

@@ -65,7 +65,7 @@ class MemfdExport : public Export {
 class MemfdExporter : public Exporter {
  public:
   explicit MemfdExporter(MemfdContents& contents) : contents_(contents) {}
-  const char* kind() const override { return "memfd"; }
+  protocol::Kind kind() const override { return protocol::Kind::kMemfd; }
   Capability SelfTest() override;
   std::shared_ptr<Export> Make(Request request) override;
 

@@ -1,39 +1,16 @@
 // What memfd exports promise, tried on exports of our own: sealing, FUTURE_WRITE (Linux 5.1) and /proc may all be
 // missing.
 #include <fcntl.h>
-#include <sys/mman.h>
 
 #include "error.h"
-#include "guard.h"
 #include "memfd.h"
+#include "view.h"
 
 namespace lendbuf {
 
 namespace {
 
-constexpr size_t kSize = 4096;
-
-class View {
- public:
-  View(int fd, int protection) : start_(mmap(nullptr, kSize, protection, MAP_SHARED, fd, 0)) {}
-  ~View() {
-    if (*this) munmap(start_, kSize);
-  }
-  View(const View&) = delete;
-  View& operator=(const View&) = delete;
-  explicit operator bool() const { return start_ != MAP_FAILED; }
-  bool Store(char value) {
-    char* at = static_cast<char*>(start_);
-    return Guarded(at, at + 1, [=] { *static_cast<volatile char*>(at) = value; });
-  }
-  bool Load(char* value) const {
-    const char* at = static_cast<const char*>(start_);
-    return Guarded(at, at + 1, [=] { *value = *static_cast<const volatile char*>(at); });
-  }
-
- private:
-  void* start_;
-};
+constexpr size_t kSize = View::kSize;
 
 void Expect(bool held, const char* promise) {
   if (!held) throw Refusal(ENOTSUP, std::string("the self-test failed: ") + promise);
@@ -71,18 +48,28 @@ void ExpectReadOnly(MemfdContents& contents) {
 
 Capability MemfdExporter::SelfTest() {
   MemfdContents nothing;
+  Rung rung{.method = protocol::Method::kTruncate, .scope = protocol::Scope::kBuffer};
   try {
     ExpectRevocable(nothing);
     ExpectReadOnly(nothing);
-  } catch (const std::exception& failure) {
-    return {.words = failure.what()};
+    rung.works = true;
+    rung.words =
+        "an export of 4 KiB was mapped twice, revoked and seen gone: size 0, its mappings fault, it cannot grow; "
+        "read-only holds against its owner too";
+  } catch (const Refusal& failure) {
+    rung.error = failure.error();
+    rung.words = failure.what();
+  } catch (const SystemError& failure) {
+    rung.error = failure.error();
+    rung.words = failure.what();
   }
+  if (!rung.works) return {.words = rung.words, .rungs = {rung}};
   return {.works = true,
-          .method = protocol::Method::kTruncate,
-          .scope = protocol::Scope::kBuffer,
-          .words =
-              "an export of 4 KiB was mapped twice, revoked and seen gone: size 0, its mappings fault, it cannot grow; "
-              "read-only holds against its owner too"};
+          .method = rung.method,
+          .scope = rung.scope,
+          .mappable = true,
+          .words = rung.words,
+          .rungs = {rung}};
 }
 
 }  // namespace lendbuf

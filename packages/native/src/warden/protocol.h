@@ -10,19 +10,19 @@
 
 namespace lendbuf::protocol {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kMaxPacket = 65536;
 constexpr uint32_t kMaxRanges = 16;
 constexpr uint32_t kMaxIds = 4096;  // in one REVOKE
 
 enum class Type : uint32_t {
-  kReady =
-      1,  // warden → agent: Ready, then `region_count` Regions, then the self-test's words (UTF-8, to the packet's end)
+  kReady = 1,  // warden → agent: Ready, `region_count` Regions, `rung_count` Rungs, the words of each rung (UTF-8, each
+               // `words_size` bytes), the self-test's words (UTF-8, to the packet's end)
   kExport = 2,    // agent → warden: Export, then `range_count` Ranges
   kExported = 3,  // warden → agent: Exported, with the export's fd if error is 0; after it the words that say why not
   kRevoke = 4,    // agent → warden: Revoke, then `count` u64 export ids
   kRevoked = 5,   // warden → agent: Revoked, then `count` RevokedEntries
-  kLost = 6,      // warden → agent: the device is gone; the words that say why
+  kLost = 6,  // warden → agent: the device is gone, or was given up by a device-wide revoke; the words that say why
 };
 
 struct Header {
@@ -30,10 +30,33 @@ struct Header {
   uint32_t serial;
 };
 
+struct Range {
+  uint64_t offset;
+  uint64_t length;
+};
+
+// Of a Region.
+constexpr uint32_t kReadable = 1;
+constexpr uint32_t kWritable = 2;
+constexpr uint32_t kMappable = 4;
+
+enum class Unlendable : uint32_t {
+  kNo = 0,          // it can be lent, but for what is withheld
+  kIoPorts = 1,     // an I/O BAR is no memory
+  kUnassigned = 2,  // not there, without an address, or the upper half of the BAR before
+  kMsixTable = 3,   // all of its pages are withheld
+  kSubPage = 4,     // smaller than a page
+};
+
 struct Region {
   uint32_t index;
-  uint32_t reserved;
+  uint32_t flags;
   uint64_t size;
+  Unlendable unlendable;
+  uint32_t reserved;
+  // The pages of the MSI-X table, which are never lent: whoever writes there chooses what the device's interrupts do.
+  // Length 0: none.
+  Range withheld;
 };
 
 enum class Method : uint32_t {
@@ -46,19 +69,31 @@ enum class Method : uint32_t {
 };
 enum class Scope : uint32_t { kNone = 0, kBuffer = 1, kDevice = 2 };
 
+enum class Kind : uint32_t { kMemfd = 1, kVfio = 2 };
+enum class Access : uint32_t { kNone = 0, kCdev = 1, kGroup = 2 };  // how a VFIO device was opened
+
+// One rung of the revocation ladder, as its self-test on an export of its own found it.
+struct Rung {
+  Method method;
+  Scope scope;
+  uint32_t works;
+  int32_t error;  // errno that decided against it; 0: it works, or what was seen speaks against it (words)
+  uint32_t words_size;
+  uint32_t reserved;
+};
+
 struct Ready {
   Header header;
   uint32_t version;
   uint32_t region_count;
-  uint32_t works;  // the self-test: an export of our own was made, mapped, revoked and seen gone
-  Method method;
+  uint32_t rung_count;
+  uint32_t works;  // the self-test: an export of our own was made, mapped where possible, revoked and seen gone
+  Method method;   // of the best rung that works, which is the one in use
   Scope scope;
+  Kind kind;
+  Access access;
+  uint32_t mappable;  // a client can mmap an export; else devices can import it, no more
   uint32_t reserved;
-};
-
-struct Range {
-  uint64_t offset;
-  uint64_t length;
 };
 
 constexpr uint32_t kReadOnly = 1;   // the holder may never write, whoever it is
@@ -80,10 +115,17 @@ struct Exported {
   uint32_t reserved;
 };
 
+// Where the scope is `device`, a revoke gives up the whole device and ends every export of it. So it must name all that
+// live, or say kDeviceWide; else none is tried: method kNone, error EBUSY, not safe. The answer lists every export that
+// it ended, named or not. Until the device is proven closed nothing is safe, no export is made, and each further REVOKE
+// looks again; then the warden sends LOST and exits, and another one may open the device. Elsewhere kDeviceWide means
+// nothing.
+constexpr uint32_t kDeviceWide = 1;
+
 struct Revoke {
   Header header;
   uint32_t count;
-  uint32_t reserved;
+  uint32_t flags;
 };
 
 // An id not above the highest exported one that is live no more answers like a revoke that succeeded before. Without
@@ -94,7 +136,9 @@ struct RevokedEntry {
   Method method;         // kNeverExported: this warden never made an export of that id
   int32_t error;         // errno that the kernel answered; 0: done
   uint32_t safe;         // proven: no holder reaches the memory through this export any more
-  int32_t probe_size;    // ftruncate: the size seen afterwards; else the errno that a fresh mmap met
+  // ftruncate: the size seen afterwards. Else the errno that a fresh mmap met, 0 where it succeeded; it is a proof
+  // where exports are mappable (ENODEV), and says nothing elsewhere.
+  int32_t probe_size;
 };
 
 struct Revoked {

@@ -1,6 +1,6 @@
 // The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids are safe integers.
 
-export const VERSION = 1;
+export const VERSION = 2;
 export const MAX_PACKET = 65_536;
 export const MAX_RANGES = 16;
 /** In one REVOKE. */
@@ -18,12 +18,20 @@ export const METHODS = [
   "never-exported",
 ] as const;
 export const SCOPES = ["none", "buffer", "device"] as const;
-export const FLAGS = { readOnly: 1, scrubZero: 2 } as const;
+/** Exporters. */
+export const KINDS = [null, "memfd", "vfio"] as const;
+/** How a VFIO device was opened. */
+export const ACCESSES = ["none", "cdev", "group"] as const;
+/** Why a region cannot be lent; null: it can, but for what is withheld. */
+export const UNLENDABLES = [null, "io-ports", "unassigned", "msix-table", "sub-page"] as const;
+export const FLAGS = { readOnly: 1, scrubZero: 2, deviceWide: 1 } as const;
+export const REGION_FLAGS = { readable: 1, writable: 2, mappable: 4 } as const;
 /** Of the structs in protocol.h, in bytes. */
 export const SIZES = {
   header: 8,
-  region: 16,
-  ready: 32,
+  region: 40,
+  rung: 24,
+  ready: 48,
   range: 16,
   export: 32,
   exported: 24,
@@ -34,6 +42,31 @@ export const SIZES = {
 
 export type Method = (typeof METHODS)[number];
 export type Scope = (typeof SCOPES)[number];
+
+export type Kind = (typeof KINDS)[number];
+export type Access = (typeof ACCESSES)[number];
+export type Unlendable = (typeof UNLENDABLES)[number];
+
+export interface Region {
+  index: number;
+  size: number;
+  readable: boolean;
+  writable: boolean;
+  mappable: boolean;
+  unlendable: Unlendable;
+  /** The pages of the MSI-X table, which are never lent. */
+  withheld: { offset: number; length: number } | null;
+}
+
+/** One rung of the revocation ladder, as its self-test found it. */
+export interface Rung {
+  method: Method;
+  scope: Scope;
+  works: boolean;
+  /** The errno that decided against it; 0: it works, or its words say what speaks against it. */
+  error: number;
+  words: string;
+}
 
 export interface ExportPacket {
   serial: number;
@@ -55,7 +88,7 @@ export interface RevokedEntry {
   error: number;
   /** Proven: no holder reaches the memory through this export any more. */
   safe: boolean;
-  /** With `ftruncate` the size seen afterwards, else the errno that a fresh mmap met. */
+  /** With `ftruncate` the size seen afterwards, else the errno that a fresh mmap met; 0: it succeeded. */
   probe: number;
 }
 
@@ -64,9 +97,16 @@ export type WardenPacket =
       type: "ready";
       version: number;
       works: boolean;
+      /** Of the best rung that works. */
       method: Method;
       scope: Scope;
-      regions: { index: number; size: number }[];
+      kind: Kind;
+      access: Access;
+      /** A client can mmap an export; else devices can import it, no more. */
+      mappable: boolean;
+      regions: Region[];
+      /** Best first. */
+      rungs: Rung[];
       words: string;
     }
   /** `error` is an errno, and `words` say why; 0: the packet carries one fd. */
@@ -92,12 +132,13 @@ export function encodeExport(request: ExportPacket): Uint8Array {
   return bytes;
 }
 
-/** Of 1 to MAX_IDS ids. */
-export function encodeRevoke(serial: number, ids: readonly number[]): Uint8Array {
+/** Of 1 to MAX_IDS ids. `deviceWide`: exports that are not named may end too, where a revoke gives up the device. */
+export function encodeRevoke(serial: number, ids: readonly number[], deviceWide = false): Uint8Array {
   const bytes = Buffer.alloc(SIZES.revoke + ids.length * 8);
   bytes.writeUInt32LE(TYPES.revoke, 0);
   bytes.writeUInt32LE(serial, 4);
   bytes.writeUInt32LE(ids.length, 8);
+  bytes.writeUInt32LE(deviceWide ? FLAGS.deviceWide : 0, 12);
   let at: number = SIZES.revoke;
   for (const id of ids) {
     writeUint64(bytes, id, at);
@@ -125,19 +166,49 @@ export function decode(packet: Uint8Array): WardenPacket {
 }
 
 function decodeReady(bytes: Buffer): WardenPacket {
-  const regions = [];
-  const wordsStart = SIZES.ready + bytes.readUInt32LE(12) * SIZES.region;
-  for (let at = SIZES.ready; at < wordsStart; at += SIZES.region) {
-    regions.push({ index: bytes.readUInt32LE(at), size: readUint64(bytes, at + 8) });
+  const rungsStart = SIZES.ready + bytes.readUInt32LE(12) * SIZES.region;
+  const wordsStart = rungsStart + bytes.readUInt32LE(16) * SIZES.rung;
+  const regions: Region[] = [];
+  for (let at: number = SIZES.ready; at < rungsStart; at += SIZES.region) regions.push(decodeRegion(bytes, at));
+  const rungs: Rung[] = [];
+  let words = wordsStart;
+  for (let at = rungsStart; at < wordsStart; at += SIZES.rung) {
+    const start = words;
+    words += bytes.readUInt32LE(at + 16);
+    rungs.push({
+      method: METHODS[bytes.readUInt32LE(at)] ?? null,
+      scope: SCOPES[bytes.readUInt32LE(at + 4)] ?? "none",
+      works: bytes.readUInt32LE(at + 8) !== 0,
+      error: bytes.readInt32LE(at + 12),
+      words: bytes.toString("utf8", start, words),
+    });
   }
   return {
     type: "ready",
     version: bytes.readUInt32LE(8),
-    works: bytes.readUInt32LE(16) !== 0,
-    method: METHODS[bytes.readUInt32LE(20)] ?? null,
-    scope: SCOPES[bytes.readUInt32LE(24)] ?? "none",
+    works: bytes.readUInt32LE(20) !== 0,
+    method: METHODS[bytes.readUInt32LE(24)] ?? null,
+    scope: SCOPES[bytes.readUInt32LE(28)] ?? "none",
+    kind: KINDS[bytes.readUInt32LE(32)] ?? null,
+    access: ACCESSES[bytes.readUInt32LE(36)] ?? "none",
+    mappable: bytes.readUInt32LE(40) !== 0,
     regions,
-    words: bytes.toString("utf8", wordsStart),
+    rungs,
+    words: bytes.toString("utf8", words),
+  };
+}
+
+function decodeRegion(bytes: Buffer, at: number): Region {
+  const flags = bytes.readUInt32LE(at + 4);
+  const withheld = { offset: readUint64(bytes, at + 24), length: readUint64(bytes, at + 32) };
+  return {
+    index: bytes.readUInt32LE(at),
+    size: readUint64(bytes, at + 8),
+    readable: (flags & REGION_FLAGS.readable) !== 0,
+    writable: (flags & REGION_FLAGS.writable) !== 0,
+    mappable: (flags & REGION_FLAGS.mappable) !== 0,
+    unlendable: UNLENDABLES[bytes.readUInt32LE(at + 16)] ?? null,
+    withheld: withheld.length > 0 ? withheld : null,
   };
 }
 

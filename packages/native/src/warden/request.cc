@@ -12,10 +12,31 @@ std::string Describe(const protocol::Range& range) {
   return "range " + std::to_string(range.offset) + "+" + std::to_string(range.length);
 }
 
+void CheckLendable(const protocol::Region& region) {
+  using protocol::Unlendable;
+  std::string name = "region " + std::to_string(region.index);
+  if (region.unlendable == Unlendable::kIoPorts)
+    throw Refusal(EINVAL, name + " is an I/O BAR, which is no memory: it cannot be lent");
+  if (region.unlendable == Unlendable::kUnassigned)
+    throw Refusal(ENODEV, name + " is not there, or has no address assigned: it cannot be lent");
+  if (region.unlendable == Unlendable::kMsixTable)
+    throw Refusal(EPERM, name + " holds the device's MSI-X table and nothing else to lend");
+  if (region.unlendable == Unlendable::kSubPage)
+    throw Refusal(EINVAL, name + " has " + std::to_string(region.size) + " bytes, less than a page of " +
+                              std::to_string(kPage) + ": it cannot be lent");
+}
+
 const protocol::Region& FindRegion(uint32_t index, std::span<const protocol::Region> regions) {
-  for (const protocol::Region& region : regions)
-    if (region.index == index) return region;
+  for (const protocol::Region& region : regions) {
+    if (region.index != index) continue;
+    CheckLendable(region);
+    return region;
+  }
   throw Refusal(EINVAL, "the device has no region " + std::to_string(index));
+}
+
+bool Overlap(const protocol::Range& a, const protocol::Range& b) {
+  return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
 }
 
 void CheckRange(const protocol::Range& range, const protocol::Region& region) {
@@ -25,10 +46,11 @@ void CheckRange(const protocol::Range& range, const protocol::Region& region) {
   if (range.offset > region.size || range.length > region.size - range.offset)
     throw Refusal(EINVAL, Describe(range) + " reaches past the end of region " + std::to_string(region.index) +
                               ", which has " + std::to_string(region.size) + " bytes");
-}
-
-bool Overlap(const protocol::Range& a, const protocol::Range& b) {
-  return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
+  if (Overlap(range, region.withheld))
+    throw Refusal(EPERM, Describe(range) + " meets the MSI-X table of region " + std::to_string(region.index) +
+                             ", whose pages " + std::to_string(region.withheld.offset) + "+" +
+                             std::to_string(region.withheld.length) +
+                             " are never lent: lend what lies before or after them");
 }
 
 }  // namespace

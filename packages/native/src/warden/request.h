@@ -31,7 +31,8 @@ Packet ReadPacket(std::span<const char> bytes) {
 // next.
 Request ReadExport(std::span<const char> bytes, const protocol::Export& packet);
 
-// Throws Refusal (EINVAL) where the device has no such ranges; sets the request's size.
+// Throws Refusal where the device has no such ranges to lend (EINVAL, ENODEV for a BAR that is not there, EPERM for the
+// MSI-X table); sets the request's size.
 void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions);
 
 }  // namespace lendbuf

@@ -27,7 +27,9 @@ SimulatedDevice::SimulatedDevice()
       scratch_(256 << 10) {}
 
 std::vector<protocol::Region> SimulatedDevice::regions() const {
-  return {{.index = kRegistersRegion, .size = registers_.size()}, {.index = kMemoryRegion, .size = memory_.size()}};
+  constexpr uint32_t kFlags = protocol::kReadable | protocol::kWritable | protocol::kMappable;
+  return {{.index = kRegistersRegion, .flags = kFlags, .size = registers_.size()},
+          {.index = kMemoryRegion, .flags = kFlags, .size = memory_.size()}};
 }
 
 Backing& SimulatedDevice::BackingOf(const Request& request) { return ShowsRegisters(request) ? registers_ : memory_; }

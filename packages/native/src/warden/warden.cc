@@ -26,6 +26,10 @@ void Append(std::vector<char>& bytes, const T& value) {
   memcpy(bytes.data() + at, &value, sizeof value);
 }
 
+void AppendWords(std::vector<char>& bytes, const std::string& words) {
+  bytes.insert(bytes.end(), words.begin(), words.end());
+}
+
 }  // namespace
 
 Warden::Warden(Device& device, int agent)
@@ -34,7 +38,7 @@ Warden::Warden(Device& device, int agent)
       regions_(device.regions()),
       capability_(device.exporter().SelfTest()),
       timer_(Check(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
-      exports_(capability_.method),
+      exports_(capability_.method, capability_.scope),
       outbox_(agent, [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
       space_(protocol::kMaxPacket) {}
 
@@ -45,13 +49,17 @@ void Warden::Serve() {
         static_cast<short>(POLLRDHUP | (outbox_.crowded() ? 0 : POLLIN) | (outbox_.waiting() ? POLLOUT : 0));
     bool gathering = IsGathering();
     int answers = gathering ? -1 : exports_.fd();
-    pollfd events[] = {{agent_, from_agent, 0}, {answers, POLLIN, 0}, {timer_.get(), POLLIN, 0}};
+    pollfd events[] = {
+        {agent_, from_agent, 0}, {answers, POLLIN, 0}, {timer_.get(), POLLIN, 0}, {device_.loss(), POLLIN, 0}};
     if (poll(events, std::size(events), gathering ? kGatherMs : -1) < 0) continue;
     if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
     if (events[1].revents) AnswerRevokes();
     if (events[0].revents & POLLOUT) outbox_.Flush();
     if (events[0].revents & POLLIN) ReadFromAgent();
     if (events[2].revents) Tick();
+    if (events[3].revents) return SendLost(device_.WhyLost());
+    if (exports_.giving_up() && exports_.empty() && !outbox_.waiting())
+      return SendLost("it was given up to revoke every export of it");
     ArmTick();
   }
 }
@@ -61,11 +69,29 @@ void Warden::SendReady() {
   Append(packet.bytes, protocol::Ready{.header = {Type::kReady, 0},
                                        .version = protocol::kVersion,
                                        .region_count = static_cast<uint32_t>(regions_.size()),
+                                       .rung_count = static_cast<uint32_t>(capability_.rungs.size()),
                                        .works = capability_.works,
                                        .method = capability_.method,
-                                       .scope = capability_.scope});
+                                       .scope = capability_.scope,
+                                       .kind = device_.exporter().kind(),
+                                       .access = device_.access(),
+                                       .mappable = capability_.mappable});
   for (const protocol::Region& region : regions_) Append(packet.bytes, region);
-  packet.bytes.insert(packet.bytes.end(), capability_.words.begin(), capability_.words.end());
+  for (const Rung& rung : capability_.rungs)
+    Append(packet.bytes, protocol::Rung{.method = rung.method,
+                                        .scope = rung.scope,
+                                        .works = rung.works,
+                                        .error = rung.error,
+                                        .words_size = static_cast<uint32_t>(rung.words.size())});
+  for (const Rung& rung : capability_.rungs) AppendWords(packet.bytes, rung.words);
+  AppendWords(packet.bytes, capability_.words);
+  outbox_.Send(std::move(packet));
+}
+
+void Warden::SendLost(const std::string& why) {
+  Outbox::Packet packet;
+  Append(packet.bytes, protocol::Header{Type::kLost, 0});
+  AppendWords(packet.bytes, why);
   outbox_.Send(std::move(packet));
 }
 
@@ -102,6 +128,8 @@ void Warden::HandleExport(std::span<const char> bytes) {
 
 void Warden::MakeExport(const protocol::Export& packet, Request request) {
   if (!capability_.works) throw Refusal(ENOTSUP, capability_.words);
+  if (exports_.giving_up())
+    throw Refusal(ENODEV, "the device is being given up to revoke every export of it: wait for the next warden");
   exports_.CheckFresh(request.id);
   CheckRequest(request, packet.flags, regions_);
   std::shared_ptr<Export> lent = device_.exporter().Make(std::move(request));
@@ -114,7 +142,7 @@ void Warden::SendExported(const protocol::Export& packet, int error, const std::
   Outbox::Packet answer{.lent = std::move(lent)};
   Append(answer.bytes,
          protocol::Exported{.header = {Type::kExported, packet.header.serial}, .id = packet.id, .error = error});
-  answer.bytes.insert(answer.bytes.end(), words.begin(), words.end());
+  AppendWords(answer.bytes, words);
   outbox_.Send(std::move(answer));
 }
 
@@ -122,10 +150,9 @@ Outbox::Packet Warden::TakeBack(const Outbox::Packet& packet, int error) {
   auto exported = ReadPacket<protocol::Exported>(packet.bytes);
   exports_.Withdraw(exported.id);
   exported.error = error;
-  std::string words = SystemError(error, "sendmsg").what();
   Outbox::Packet instead;
   Append(instead.bytes, exported);
-  instead.bytes.insert(instead.bytes.end(), words.begin(), words.end());
+  AppendWords(instead.bytes, SystemError(error, "sendmsg").what());
   return instead;
 }
 
@@ -138,7 +165,7 @@ void Warden::HandleRevoke(std::span<const char> bytes) {
   std::vector<uint64_t> ids(packet.count);
   memcpy(ids.data(), bytes.data() + sizeof packet, ids_size);
   std::vector<Exports::Answer> answers;
-  for (uint64_t id : ids) exports_.Revoke(packet.header.serial, id, answers);
+  exports_.Revoke(packet.header.serial, ids, (packet.flags & protocol::kDeviceWide) != 0, answers);
   SendRevoked(std::move(answers));
 }
 

@@ -15,13 +15,15 @@ namespace lendbuf {
 class Warden {
  public:
   Warden(Device& device, int agent);
-  // Returns when the agent is gone; throws BrokenAgent where it broke the protocol. RevokeAll is due either way.
+  // Returns when the agent or the device is gone; throws BrokenAgent where it broke the protocol. RevokeAll is due
+  // either way.
   void Serve();
   std::vector<Exports::Unrevoked> RevokeAll() { return exports_.RevokeAll(); }
   uint64_t made() const { return exports_.made(); }
 
  private:
   void SendReady();
+  void SendLost(const std::string& why);
   void ReadFromAgent();
   void Handle(std::span<const char> bytes);
   void HandleExport(std::span<const char> bytes);

@@ -1,0 +1,48 @@
+// An open VFIO device: its configuration space, its BARs, its events, and its end.
+#pragma once
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "fd.h"
+#include "pci.h"
+#include "vfio_door.h"
+
+namespace lendbuf {
+
+class VfioHandle {
+ public:
+  // Opens it. Throws Refusal or SystemError.
+  VfioHandle(const std::string& address, bool bus_master);
+
+  int fd() const { return device_.get(); }
+  protocol::Access access() const { return door_->access(); }
+  PciConfig ReadConfig() const;
+  std::array<BarInfo, kBars> ReadBars() const;
+  // Readable once the kernel wants the device back or it reported an error.
+  int loss() const { return events_.get(); }
+  std::string WhyLost();
+
+  // Closes our fd, while nobody uses it. 0: proven closed; else the errno that says that somebody still has it open,
+  // and then it may be asked again. Any thread; may block.
+  int Close();
+  // Opens it again after a Close that answered 0.
+  void Open();
+
+ private:
+  uint64_t ConfigOffset() const;
+  void SetCommand();
+  void WatchIrq(uint32_t index, int event);
+
+  std::unique_ptr<VfioDoor> door_;  // outlives the device's fd
+  bool bus_master_;
+  Fd wanted_;
+  Fd failed_;
+  Fd events_;
+  std::mutex closing_;
+  Fd device_;
+  bool is_closed_ = true;
+};
+
+}  // namespace lendbuf
