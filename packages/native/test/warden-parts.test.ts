@@ -24,6 +24,22 @@ describe.each(sanitized)("of the warden's parts ($name)", ({ parts: [program, ..
     expect(run("refused-fd")).toBe("ok");
   });
 
+  it("the BARs are told from the PCI configuration: what can be lent, what is prefetchable, the MSI-X table", () => {
+    expect(run("pci-bars")).toBe("ok");
+  });
+
+  it("ranges of BARs that cannot be lent are refused, each with its errno and words", () => {
+    expect(run("bar-ranges")).toBe("ok");
+  });
+
+  it("the answers that prove an end are those of each rung, and no others", () => {
+    expect(run("safe-answers")).toBe("ok");
+  });
+
+  it("a revoke that would end others waits for leave, and is proven only once nobody has the device open", () => {
+    expect(run("device-wide")).toBe("ok");
+  });
+
   it("the last word grows with a long list", () => {
     const path = join(folder(), "last-word.json");
 

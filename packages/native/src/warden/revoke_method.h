@@ -1,5 +1,10 @@
 // One way to revoke an export of a VFIO device: a rung of the ladder.
 #pragma once
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <string>
+
 #include "exporter.h"
 #include "uapi.h"
 #include "vfio_handle.h"
@@ -17,8 +22,9 @@ class RevokeMethod {
   virtual void Probe() {}
   // Asks the kernel. Answers errno, 0 where it said yes. Any thread; may block.
   virtual int Ask(int dmabuf) = 0;
-  // Whether that answer says that the export is gone for good.
-  virtual bool IsSafe(int error) const = 0;
+  // The answers that say that the export is gone for good.
+  virtual std::span<const int> safe() const = 0;
+  bool IsSafe(int error) const { return std::find(safe().begin(), safe().end(), error) != safe().end(); }
   // What a second Ask of the same export must be answered.
   virtual int again() const = 0;
 };
@@ -30,7 +36,8 @@ class DmaBufRevoke : public RevokeMethod {
   std::string name() const override { return "DMA_BUF_IOCTL_REVOKE"; }
   int Ask(int dmabuf) override;
   // EBADFD: revoked before. ENODEV: the device behind it is gone.
-  bool IsSafe(int error) const override { return error == 0 || error == EBADFD || error == ENODEV; }
+  static constexpr int kSafe[] = {0, EBADFD, ENODEV};
+  std::span<const int> safe() const override { return kSafe; }
   int again() const override { return EBADFD; }
 };
 
@@ -44,7 +51,8 @@ class FeatureRevoke : public RevokeMethod {
   void Probe() override;
   int Ask(int dmabuf) override;
   // ENODEV is what another device's export answers too, and then it lives on.
-  bool IsSafe(int error) const override { return error == 0 || error == EBADFD; }
+  static constexpr int kSafe[] = {0, EBADFD};
+  std::span<const int> safe() const override { return kSafe; }
   int again() const override { return EBADFD; }
 
  private:
@@ -60,7 +68,8 @@ class DeviceClose : public RevokeMethod {
   protocol::Scope scope() const override { return protocol::Scope::kDevice; }
   std::string name() const override { return "closing the device"; }
   int Ask(int) override { return device_.Close(); }
-  bool IsSafe(int error) const override { return error == 0; }
+  static constexpr int kSafe[] = {0};
+  std::span<const int> safe() const override { return kSafe; }
   int again() const override { return 0; }
 
  private:
