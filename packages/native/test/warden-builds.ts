@@ -30,6 +30,3 @@ export const sanitized: (Build & { parts: string[] })[] = [
 }));
 
 export const builds: Build[] = [plain, ...sanitized];
-
-/** What the sanitizers print when they have found something. */
-export const SANITIZER_REPORT = /ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer|FATAL:/;

@@ -25,9 +25,7 @@ describe.each(builds)("an export of the warden ($name)", (build) => {
       { index: MEMORY, size: 16 * KIB * KIB, ...plain },
     ]);
     expect(ready.words).toContain("revoked and seen gone");
-    expect(ready.rungs).toEqual([
-      { method: "ftruncate", scope: "buffer", works: true, error: 0, words: ready.words },
-    ]);
+    expect(ready.rungs).toEqual([{ method: "ftruncate", scope: "buffer", works: true, error: 0, words: ready.words }]);
   });
 
   it("is a private memfd of the ranges' size that cannot grow or be sealed further", async () => {

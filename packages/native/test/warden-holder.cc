@@ -1,6 +1,8 @@
 // A second process that holds an export (fd 3): does one thing for each line of its standard input, and answers with
 // one line, which is "ok", a value or an errno's name.
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -27,6 +29,8 @@ constexpr size_t kPage = 4096;
 char* mapping;
 size_t size;
 int faults = -1;
+int timeline = -1;
+int leaked = -1;
 
 std::string Answer(long result) { return result < 0 ? strerrorname_np(errno) : "ok"; }
 
@@ -82,6 +86,50 @@ std::string Stall() {
   return poll(&wait, 1, 10'000) == 1 && wait.revents == POLLIN ? "ok" : "no fault";
 }
 
+std::string MapBeyond() {
+  struct stat seen;
+  fstat(kExport, &seen);
+  void* start = mmap(nullptr, kPage, PROT_READ, MAP_SHARED, kExport, seen.st_size);
+  return start == MAP_FAILED ? Answer(-1) : "ok";
+}
+
+std::string NameOf(int fd) {
+  char name[128] = {};
+  std::string link = "/proc/self/fd/" + std::to_string(fd);
+  return readlink(link.c_str(), name, sizeof name - 1) < 0 ? Answer(-1) : name;
+}
+
+// A fence that never signals (include/uapi/linux/sync_file.h, drivers/dma-buf/sw_sync.c): a revoke waits for it until
+// `unhang`.
+std::string Hang() {
+  struct {
+    uint32_t value;
+    char name[32];
+    int32_t fence;
+  } create{.value = 1000};
+  timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+  if (timeline < 0 || ioctl(timeline, _IOWR('W', 0, create), &create)) return Answer(-1);
+  dma_buf_import_sync_file add{.flags = DMA_BUF_SYNC_RW, .fd = create.fence};
+  return Answer(ioctl(kExport, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &add));
+}
+
+// Takes a copy of a VFIO device that process `pid` has open.
+std::string Leak(const std::string& pid) {
+  std::string folder = "/proc/" + pid + "/fd";
+  DIR* entries = opendir(folder.c_str());
+  if (!entries) return Answer(-1);
+  int process = static_cast<int>(syscall(SYS_pidfd_open, std::stoi(pid), 0));
+  while (dirent* entry = readdir(entries)) {
+    char link[128] = {};
+    if (readlink((folder + "/" + entry->d_name).c_str(), link, sizeof link - 1) < 0) continue;
+    if (strstr(link, "[vfio-device]") || strstr(link, "/dev/vfio/devices/"))
+      leaked = static_cast<int>(syscall(SYS_pidfd_getfd, process, std::stoi(entry->d_name), 0));
+  }
+  closedir(entries);
+  close(process);
+  return leaked < 0 ? "nothing to leak" : "ok";
+}
+
 std::string Do(const std::string& what, std::istream& arguments) {
   size_t number = 0;
   int value = 0;
@@ -98,6 +146,12 @@ std::string Do(const std::string& what, std::istream& arguments) {
   if (what == "truncate" && arguments >> number) return Answer(ftruncate(kExport, static_cast<off_t>(number)));
   if (what == "seal") return Answer(fcntl(kExport, F_ADD_SEALS, F_SEAL_SHRINK));
   if (what == "reopen" && arguments >> path) return Reopen(path);
+  if (what == "map-beyond") return MapBeyond();
+  if (what == "name") return NameOf(kExport);
+  if (what == "hang") return Hang();
+  if (what == "unhang") return Answer(close(timeline));
+  if (what == "leak" && arguments >> path) return Leak(path);
+  if (what == "unleak") return Answer(close(leaked));
   if (what == "stall") return Stall();
   if (what == "unstall") return Answer(close(faults));
   return "what?";

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PacketSocket, packetSocketPair } from "../src/addon.ts";
 import { decode, type ExportPacket, encodeExport, encodeRevoke, type WardenPacket } from "../src/warden/protocol.ts";
-import { type Build, SANITIZER_REPORT } from "./warden-builds.ts";
+import { SANITIZER_REPORT } from "./sanitizer-report.ts";
+import type { Build } from "./warden-builds.ts";
 
 export type Packet<Type extends WardenPacket["type"]> = Extract<WardenPacket, { type: Type }>;
 type Got = WardenPacket & { fds: number[] };
@@ -26,7 +27,9 @@ export interface Ended {
   errors: string;
 }
 
-interface Options {
+export interface WardenOptions {
+  /** The warden's arguments that say which device it gets; the simulated one without. */
+  device?: readonly string[];
   uid?: number;
   /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
   through?: (stateDirectory: string) => string[];
@@ -47,11 +50,12 @@ export class Warden {
   #waiting: { wants(packet: Got): boolean; resolve(packet: Got): void; reject(error: Error): void }[] = [];
   readonly #fds: number[] = [];
 
-  constructor(build: Build, options: Options = {}) {
+  constructor(build: Build, options: WardenOptions = {}) {
     chmodSync(this.directory, 0o777);
     const { socket, fd } = packetSocketPair();
     this.socket = socket;
-    const own = ["--device", "sim0", "--simulated", "--instance", this.instance, "--last-word", this.lastWordPath];
+    const device = options.device ?? ["--device", "sim0", "--simulated"];
+    const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath];
     const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
     const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
     const child = spawn(program!, rest, { stdio: ["ignore", "ignore", "pipe", fd], detached: true, ...as });
@@ -98,12 +102,18 @@ export class Warden {
   }
 
   /** Asks for revokes; resolves with all answers to this one, in the order of their coming. */
-  async revoke(...ids: number[]): Promise<Packet<"revoked">["entries"]> {
-    const serial = ++this.#serial;
-    this.socket.send(encodeRevoke(serial, ids));
-    const entries: Packet<"revoked">["entries"] = [];
-    while (entries.length < ids.length) entries.push(...(await this.#nextRevoked(serial)).entries);
-    return entries;
+  revoke(...ids: number[]): Promise<Packet<"revoked">["entries"]> {
+    return this.#revoke(ids, ids.length, false);
+  }
+
+  /** Asks for revokes that may end others too; resolves with so many answers. */
+  revokeDeviceWide(ids: readonly number[], answers: number): Promise<Packet<"revoked">["entries"]> {
+    return this.#revoke(ids, answers, true);
+  }
+
+  /** Why it gave its device up. */
+  lost(): Promise<Packet<"lost">> {
+    return this.#next((packet): packet is Packet<"lost"> & Got => packet.type === "lost");
   }
 
   /** Closes the agent's end and waits for the exit. */
@@ -131,6 +141,14 @@ export class Warden {
     const { errors } = await this.ended;
     for (const fd of this.#fds) closeSync(fd);
     if (SANITIZER_REPORT.test(errors)) throw new Error(errors);
+  }
+
+  async #revoke(ids: readonly number[], answers: number, deviceWide: boolean): Promise<Packet<"revoked">["entries"]> {
+    const serial = ++this.#serial;
+    this.socket.send(encodeRevoke(serial, ids, deviceWide));
+    const entries: Packet<"revoked">["entries"] = [];
+    while (entries.length < answers) entries.push(...(await this.#nextRevoked(serial)).entries);
+    return entries;
   }
 
   #nextRevoked(serial: number): Promise<Packet<"revoked">> {

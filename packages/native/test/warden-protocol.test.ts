@@ -7,7 +7,8 @@ const header: Record<string, number> = JSON.parse(execFileSync(compiled("warden-
 
 describe("the packets", () => {
   it("have the same sizes, numbers and flags in TypeScript and in protocol.h", () => {
-    const { VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, TYPES, FLAGS, REGION_FLAGS, SIZES } = protocol;
+    const { VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, TYPES, FLAGS, REGION_FLAGS, SIZES } =
+      protocol;
     const listed = (what: string, names: readonly (string | null)[]) =>
       Object.fromEntries(names.map((name, value) => [`${what} ${name}`, value]));
     const { "kind null": _, ...kinds } = listed("kind", protocol.KINDS);

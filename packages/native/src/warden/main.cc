@@ -1,6 +1,9 @@
-// lendbuf-warden --device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] [--revoke-feature NUMBER], and
-// --instance UUID --last-word PATH, with fd 3 a SOCK_SEQPACKET socket to the agent. Exits with 0 when the agent or the
-// device is gone and all is revoked or listed, 1 where it cannot start, 2 where the agent broke the protocol.
+// lendbuf-warden --device NAME --simulated --instance UUID --last-word PATH
+// lendbuf-warden --device 0000:01:00.0 [--bus-master on|off] [--revoke-feature NUMBER] [--rungs METHOD,METHOD]
+// --instance…
+//
+// With fd 3 a SOCK_SEQPACKET socket to the agent. Exits with 0 when the agent or the device is gone and all is revoked
+// or listed, 1 where it cannot start, 2 where the agent broke the protocol.
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -12,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -37,7 +41,7 @@ struct Options {
   std::string last_word;
   bool simulated = false;
   bool bus_master = false;
-  uint32_t revoke_feature = 0;
+  VfioExporter::Options exporter;
 };
 
 // They are copied into JSON and logs as they are.
@@ -63,12 +67,20 @@ uint32_t ReadFeature(const char* digits) {
                     std::to_string(uapi::kFirstFreeVfioFeature));
 }
 
+std::vector<std::string> Split(const std::string& list) {
+  std::vector<std::string> words;
+  std::istringstream rest(list);
+  for (std::string word; std::getline(rest, word, ',');) words.push_back(word);
+  return words;
+}
+
 Options ParseOptions(int count, char** arguments) {
   const option known[] = {{"bus-master", required_argument, nullptr, 'b'},
                           {"device", required_argument, nullptr, 'd'},
                           {"instance", required_argument, nullptr, 'i'},
                           {"last-word", required_argument, nullptr, 'l'},
                           {"revoke-feature", required_argument, nullptr, 'r'},
+                          {"rungs", required_argument, nullptr, 'u'},
                           {"simulated", no_argument, nullptr, 's'},
                           {}};
   Options options;
@@ -77,15 +89,17 @@ Options ParseOptions(int count, char** arguments) {
     if (found == 'd') options.device = optarg;
     if (found == 'i') options.instance = optarg;
     if (found == 'l') options.last_word = optarg;
-    if (found == 'r') options.revoke_feature = ReadFeature(optarg);
+    if (found == 'r') options.exporter.revoke_feature = ReadFeature(optarg);
+    if (found == 'u') options.exporter.rungs = Split(optarg);
     if (found == 's') options.simulated = true;
     if (found == '?') throw Refusal(EINVAL, "unknown option");
   }
   bool names_device = options.simulated ? IsPlain(options.device) : IsPciAddress(options.device);
   if (!names_device || !IsPlain(options.instance) || options.last_word.empty() || optind != count)
-    throw Refusal(EINVAL,
-                  "usage: lendbuf-warden (--device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] "
-                  "[--revoke-feature NUMBER]) --instance UUID --last-word PATH (the agent starts it)");
+    throw Refusal(
+        EINVAL,
+        "usage: lendbuf-warden (--device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] "
+        "[--revoke-feature NUMBER] [--rungs METHOD,METHOD]) --instance UUID --last-word PATH (the agent starts it)");
   return options;
 }
 
@@ -116,8 +130,8 @@ void RaiseFileLimit() {
 
 std::unique_ptr<Device> Open(const Options& options) {
   if (options.simulated) return std::make_unique<SimulatedDevice>();
-  return std::make_unique<VfioDevice>(VfioDevice::Options{
-      .address = options.device, .bus_master = options.bus_master, .revoke_feature = options.revoke_feature});
+  return std::make_unique<VfioDevice>(
+      VfioDevice::Options{.address = options.device, .bus_master = options.bus_master, .exporter = options.exporter});
 }
 
 int Run(const Options& options) {

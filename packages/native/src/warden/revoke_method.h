@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "exporter.h"
 #include "uapi.h"
@@ -16,7 +17,9 @@ class RevokeMethod {
   virtual ~RevokeMethod() = default;
   virtual protocol::Method method() const = 0;
   virtual protocol::Scope scope() const { return protocol::Scope::kBuffer; }
-  // What it is called in words for people.
+  // As configuration and protocol.ts name it.
+  virtual std::string_view key() const = 0;
+  // The call, in words for people.
   virtual std::string name() const = 0;
   // Whether trying makes sense at all; throws Refusal where it does not.
   virtual void Probe() {}
@@ -33,6 +36,7 @@ class RevokeMethod {
 class DmaBufRevoke : public RevokeMethod {
  public:
   protocol::Method method() const override { return protocol::Method::kDmaBufRevoke; }
+  std::string_view key() const override { return "dma-buf-revoke"; }
   std::string name() const override { return "DMA_BUF_IOCTL_REVOKE"; }
   int Ask(int dmabuf) override;
   // EBADFD: revoked before. ENODEV: the device behind it is gone.
@@ -47,6 +51,7 @@ class FeatureRevoke : public RevokeMethod {
   // Number 0: switched off.
   FeatureRevoke(VfioHandle& device, uint32_t number) : device_(device), number_(number) {}
   protocol::Method method() const override { return protocol::Method::kVfioFeatureRevoke; }
+  std::string_view key() const override { return "vfio-feature-revoke"; }
   std::string name() const override { return "VFIO_DEVICE_FEATURE " + std::to_string(number_); }
   void Probe() override;
   int Ask(int dmabuf) override;
@@ -66,6 +71,7 @@ class DeviceClose : public RevokeMethod {
   explicit DeviceClose(VfioHandle& device) : device_(device) {}
   protocol::Method method() const override { return protocol::Method::kDeviceClose; }
   protocol::Scope scope() const override { return protocol::Scope::kDevice; }
+  std::string_view key() const override { return "device-close"; }
   std::string name() const override { return "closing the device"; }
   int Ask(int) override { return device_.Close(); }
   static constexpr int kSafe[] = {0};

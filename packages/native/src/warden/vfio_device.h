@@ -13,10 +13,10 @@ class VfioDevice : public Device {
   struct Options {
     std::string address;
     bool bus_master = false;
-    uint32_t revoke_feature = 0;
+    VfioExporter::Options exporter;
   };
   explicit VfioDevice(const Options& options)
-      : handle_(options.address, options.bus_master), exporter_(handle_, options.revoke_feature) {}
+      : handle_(options.address, options.bus_master), exporter_(handle_, options.exporter) {}
 
   std::vector<protocol::Region> regions() const override {
     return DescribeBars(handle_.ReadConfig(), handle_.ReadBars());

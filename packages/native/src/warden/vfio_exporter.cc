@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "error.h"
@@ -18,10 +19,19 @@ Proof VfioExport::Revoke() {
   return proof;
 }
 
-VfioExporter::VfioExporter(VfioHandle& device, uint32_t revoke_feature) : device_(device) {
+VfioExporter::VfioExporter(VfioHandle& device, Options options) : device_(device), options_(std::move(options)) {
   ladder_.push_back(std::make_unique<DmaBufRevoke>());
-  ladder_.push_back(std::make_unique<FeatureRevoke>(device, revoke_feature));
+  ladder_.push_back(std::make_unique<FeatureRevoke>(device, options_.revoke_feature));
   ladder_.push_back(std::make_unique<DeviceClose>(device));
+  for (const std::string& key : options_.rungs)
+    if (std::none_of(ladder_.begin(), ladder_.end(), [&](const auto& method) { return method->key() == key; }))
+      throw Refusal(EINVAL, "there is no way to revoke named " + key +
+                                ": there are dma-buf-revoke, vfio-feature-revoke and device-close");
+}
+
+bool VfioExporter::MayUse(const RevokeMethod& method) const {
+  const std::vector<std::string>& chosen = options_.rungs;
+  return chosen.empty() || std::find(chosen.begin(), chosen.end(), method.key()) != chosen.end();
 }
 
 Fd ExportDmaBuf(int device, const Request& request, int open_flags) {

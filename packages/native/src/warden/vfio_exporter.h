@@ -1,6 +1,7 @@
 // Exports as dma-bufs of a VFIO device: ranges of one BAR, revoked by the best rung of the ladder that works here.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "exporter.h"
@@ -25,8 +26,12 @@ class VfioExport : public Export {
 
 class VfioExporter : public Exporter {
  public:
-  // `revoke_feature`: the number by which this kernel knows VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE; 0: it does not.
-  VfioExporter(VfioHandle& device, uint32_t revoke_feature);
+  struct Options {
+    uint32_t revoke_feature = 0;     // this kernel's number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE; 0: it has none
+    std::vector<std::string> rungs;  // the keys of those that may be used; empty: all
+  };
+  // Throws Refusal where a rung has no such key.
+  VfioExporter(VfioHandle& device, Options options);
   protocol::Kind kind() const override { return protocol::Kind::kVfio; }
   Capability SelfTest() override;
   std::shared_ptr<Export> Make(Request request) override;
@@ -42,7 +47,10 @@ class VfioExporter : public Exporter {
   Rung Try(RevokeMethod& method, const Page& page) const;
   std::string TryRevoke(RevokeMethod& method, const Page& page) const;
 
+  bool MayUse(const RevokeMethod& method) const;
+
   VfioHandle& device_;
+  Options options_;
   std::vector<std::unique_ptr<RevokeMethod>> ladder_;  // best first
   RevokeMethod* best_ = nullptr;
   bool mappable_ = false;

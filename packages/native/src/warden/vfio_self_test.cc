@@ -45,6 +45,7 @@ Fd VfioExporter::ExportPage(const Page& page, int open_flags) const {
 
 // Answers what was seen; throws Refusal or SystemError where it does not hold.
 std::string VfioExporter::TryRevoke(RevokeMethod& method, const Page& page) const {
+  Expect(MayUse(method), ENOTSUP, "not tried: the device's configuration leaves it out");
   method.Probe();
   Fd dmabuf = ExportPage(page, O_RDONLY);
   View view(dmabuf.get(), PROT_READ);

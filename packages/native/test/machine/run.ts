@@ -1,0 +1,34 @@
+// Runs the cases that fit the kernel it finds, one after the other; prints a line of JSON for each, then how many failed.
+import { existsSync } from "node:fs";
+import type { Case } from "../exporter-contract.ts";
+import { labCases, stockCases, unplugCases } from "./vfio-cases.ts";
+
+const TIMEOUT_MS = 30_000;
+
+async function outcomeOf({ name, run }: Case) {
+  const start = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([run(), late]);
+    return { name, ok: true, ms: Math.round(performance.now() - start) };
+  } catch (error) {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { name, ok: false, ms: Math.round(performance.now() - start), why };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const isRoot = process.getuid!() === 0;
+const wanted = process.argv[2] ?? "";
+const cases = [...(existsSync("/dev/iommu") ? labCases() : stockCases()), ...(isRoot ? unplugCases() : [])];
+let failed = 0;
+for (const one of cases.filter(({ name }) => name.includes(wanted))) {
+  const outcome = await outcomeOf(one);
+  if (!outcome.ok) failed++;
+  console.log(JSON.stringify(outcome));
+}
+process.exit(failed === 0 ? 0 : 1);
