@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "@lendbuf/client/connect";
 import type { Connection } from "@lendbuf/client/connection";
-import { ROOT } from "./machine.ts";
+import { liveHeapBytes } from "./heap.ts";
+import { onAllCores, ROOT } from "./machine.ts";
 
 const MAIN = join(ROOT, "apps/agent/dist/main.js");
 const START_MS = 30_000;
@@ -14,7 +15,17 @@ export function temporaryFolder(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** An agent of our own, pinned as we are. */
+export interface BenchAgentOptions {
+  args?: string[];
+  /** For node itself. */
+  nodeArgs?: string[];
+  /** Pinned as we are, or free to use what the machine has. */
+  cores?: "one" | "all";
+  /** Holds its store and socket and stays; else a new one that goes with it. */
+  folder?: string;
+}
+
+/** An agent of our own. */
 export class BenchAgent implements AsyncDisposable {
   /** From before it was spawned until it said that it is ready. */
   readyMs = 0;
@@ -25,23 +36,24 @@ export class BenchAgent implements AsyncDisposable {
   readonly #connections: Connection[] = [];
   #output = "";
 
-  private constructor(args: readonly string[], state: string | undefined) {
-    if (!state) this.#folder = temporaryFolder();
-    const folder = state ?? this.#folder!.path;
+  private constructor({ args = [], nodeArgs = [], cores = "one", folder: kept }: BenchAgentOptions) {
+    if (!kept) this.#folder = temporaryFolder();
+    const folder = kept ?? this.#folder!.path;
     // Relative: a socket's path has 107 bytes at most.
     this.socket = join(folder, "s");
     const places = ["--port", "0", "--state", join(folder, "state"), "--socket", this.socket];
-    this.#child = spawn(process.execPath, [MAIN, ...places, ...args], {
-      stdio: ["ignore", "pipe", "inherit"],
+    const node = [process.execPath, ...nodeArgs, MAIN, ...places, ...args];
+    const [command, ...words] = cores === "all" ? onAllCores(node) : node;
+    this.#child = spawn(command!, words, {
+      stdio: ["ignore", "pipe", "pipe"],
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LENDBUF_"))),
     });
     this.exited = new Promise((resolve) => this.#child.once("close", () => resolve()));
   }
 
-  /** `folder` holds its store and socket and stays; else a new one that goes with it. */
-  static async start({ args = [], folder }: { args?: string[]; folder?: string } = {}): Promise<BenchAgent> {
+  static async start(options: BenchAgentOptions = {}): Promise<BenchAgent> {
     const start = performance.now();
-    const agent = new BenchAgent(args, folder);
+    const agent = new BenchAgent(options);
     await agent.#isReady();
     agent.readyMs = performance.now() - start;
     return agent;
@@ -54,6 +66,20 @@ export class BenchAgent implements AsyncDisposable {
   /** Resident memory, in bytes. */
   get residentBytes(): number {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))![1]) * 1024;
+  }
+
+  /** Where the dashboard is. */
+  get url(): string {
+    return this.#said(/^Dashboard: (http:\/\/[^/\s]+)/m);
+  }
+
+  /** What its JavaScript keeps once all garbage is gone, in bytes; of one that was started with `--inspect=127.0.0.1:0`. */
+  liveBytes(): Promise<number> {
+    return liveHeapBytes(this.#said(/^Debugger listening on (\S+)$/m));
+  }
+
+  #said(line: RegExp): string {
+    return line.exec(this.#output)![1]!;
   }
 
   async connect(): Promise<Connection> {
@@ -78,12 +104,13 @@ export class BenchAgent implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => this.#child.kill("SIGKILL"), START_MS);
       this.#child.once("close", () => reject(new Error(`the agent did not start:\n${this.#output}`)));
-      this.#child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-        this.#output += text;
-        if (!this.#output.includes("\nReady: socket ")) return;
-        clearTimeout(late);
-        resolve();
-      });
+      for (const stream of [this.#child.stdout!, this.#child.stderr!])
+        stream.setEncoding("utf8").on("data", (text: string) => {
+          this.#output += text;
+          if (!this.#output.includes("\nReady: socket ")) return;
+          clearTimeout(late);
+          resolve();
+        });
     });
   }
 }

@@ -11,7 +11,7 @@ const CORES = coresOf(/^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync("/proc/s
 /** What everything is pinned to: across two cores each round trip waits for the other to wake. */
 const CORE = CORES.at(-1)!;
 /** For who must run at the same time; the same one where there is no other. */
-export const OTHER_CORE = CORES.at(-2) ?? CORE;
+const OTHER_CORE = CORES.at(-2) ?? CORE;
 
 /** Pins this process and all that it starts to one core, before others where it may; says what came of it. */
 export function settle(): string[] {
@@ -26,7 +26,16 @@ export function settle(): string[] {
 
 /** The command that runs another on the other core. */
 export function onOtherCore(command: readonly string[]): string[] {
-  return spawnSync("taskset", ["-V"]).status === 0 ? ["taskset", "-c", String(OTHER_CORE), ...command] : [...command];
+  return onCores([OTHER_CORE], command);
+}
+
+/** The command that runs another wherever it likes. */
+export function onAllCores(command: readonly string[]): string[] {
+  return onCores(CORES, command);
+}
+
+function onCores(cores: readonly number[], command: readonly string[]): string[] {
+  return spawnSync("taskset", ["-V"]).status === 0 ? ["taskset", "-c", cores.join(","), ...command] : [...command];
 }
 
 function coresOf(list: string): number[] {

@@ -2,6 +2,7 @@
 import { access } from "./access.ts";
 import { cli } from "./cli.ts";
 import { cycle } from "./cycle.ts";
+import { door } from "./door.ts";
 import { fillHere } from "./history.ts";
 import { kill } from "./kill.ts";
 import { settle } from "./machine.ts";
@@ -10,7 +11,16 @@ import { revokeAll } from "./revoke-all.ts";
 import { start } from "./start.ts";
 import { type Line, printTable } from "./table.ts";
 
-const ALL: Record<string, () => Promise<Line[]>> = { cycle, parts, "revoke-all": revokeAll, start, kill, cli, access };
+const ALL: Record<string, () => Promise<Line[]>> = {
+  cycle,
+  parts,
+  "revoke-all": revokeAll,
+  start,
+  kill,
+  door,
+  cli,
+  access,
+};
 
 const names = process.argv.slice(2);
 if (names[0] === "fill") {

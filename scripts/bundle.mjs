@@ -28,7 +28,7 @@ export function bundle({ entry, outfile, ...options }) {
     platform: "node",
     format: "esm",
     target: "node20.19",
-    external: ["libsql", "*.node"], // libsql finds its native part from where it lies
+    external: ["libsql", "@playwright/test", "*.node"], // which find their other parts from where they lie
     plugins: [TRPC_FROM_SOURCES],
     banner: { js: BANNER },
     sourcemap: "linked",

@@ -13,6 +13,10 @@ export function staticChecks() {
     { name: "format and lint", command: [join(BIN, "biome"), "check", "--error-on-warnings", "."], advice: FORMAT },
     { name: "types", command: [join(BIN, "tsc"), "--noEmit", "--pretty", "false"] },
     { name: "types of the dashboard", command: [join(BIN, "tsc"), "--noEmit", "--pretty", "false", "-p", "apps/web"] },
+    {
+      name: "types of the dashboard's tests",
+      command: [join(BIN, "tsc"), "--noEmit", "--pretty", "false", "-p", "apps/web/test"],
+    },
     { name: "import directions", command: script("check-imports.mjs") },
     { name: "lock file", command: script("check-lock.mjs") },
     { name: "file hygiene", command: script("check-hygiene.mjs") },

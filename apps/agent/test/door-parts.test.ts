@@ -157,6 +157,20 @@ describe("sessions and tokens", () => {
     expect(tokens.ofHeader(`Bearer ${token}`)).toBeUndefined();
   });
 
+  it("what is too old is swept out of the store when the next comes in", () => {
+    const sessions = new Sessions(store);
+    const tokens = new Tokens(store);
+    sessions.open(sessions.createLink("uid:1000").secret);
+    tokens.create("uid:1000", "brief", 1000, "uid:1000");
+    vi.advanceTimersByTime(7 * 24 * 60 * MINUTE_MS);
+
+    sessions.open(sessions.createLink("uid:1000").secret);
+    tokens.create("uid:1000", "long", 1000, "uid:1000");
+
+    expect(store.all("SELECT name FROM tokens")).toEqual([{ name: "long" }]);
+    expect(store.all("SELECT id FROM sessions")).toHaveLength(1);
+  });
+
   it("an account that uses its links up takes none of another's", () => {
     const sessions = new Sessions(store);
     for (let i = 0; i < 10; i++) sessions.createLink("uid:1000");

@@ -414,7 +414,7 @@ describe("a client that does not read", () => {
     const socket = await tokenSocket();
     socket.socket.pause();
     const before = memoryOf(agent.pid);
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < 300; round++) {
       for (let i = 0; i < 1000; i++) socket.socket.ping("x".repeat(120));
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -88,6 +88,7 @@ export class Sessions {
       ...Object.values(row),
     );
     this.#links.delete(hash);
+    for (const old of this.#rows.values()) if (old.expires_at <= now) this.#rows.delete(old.id);
     this.#rows.set(row.id, row);
     return { cookie: `${row.id}.${secret}`, key, expiresAt: row.expires_at };
   }

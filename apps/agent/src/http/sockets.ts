@@ -83,7 +83,7 @@ export class Sockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const account = this.#accountOf(request, this.#port())!;
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      client.on("error", () => client.terminate());
+      client.on("error", () => cutLater(client)); // ws says goodbye with its reason
       client.on("ping", (data) => client.bufferedAmount < SLOW_READER_BYTES && client.pong(data));
       this.#count(account, 1);
       client.once("close", () => this.#count(account, -1));
@@ -143,6 +143,10 @@ export class Sockets {
 /** From now on nothing of it is heard; who does not say goodbye is cut. */
 function dismiss(client: WebSocket): void {
   client.close(4401, "the session has ended");
+  cutLater(client);
+}
+
+function cutLater(client: WebSocket): void {
   const farewell = setTimeout(() => client.terminate(), FAREWELL_MS);
   client.once("close", () => clearTimeout(farewell));
 }

@@ -82,4 +82,13 @@ export const MIGRATIONS: readonly string[] = [
     expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Whoever comes in sweeps out what is of no use any more.
+  CREATE TRIGGER sessions_swept AFTER INSERT ON sessions BEGIN
+    DELETE FROM sessions WHERE expires_at <= NEW.created_at;
+  END;
+  CREATE TRIGGER tokens_swept AFTER INSERT ON tokens BEGIN
+    DELETE FROM tokens WHERE expires_at <= NEW.created_at;
+  END;
+  `,
 ];

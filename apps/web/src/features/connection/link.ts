@@ -2,7 +2,6 @@
 import type { AppRouter } from "@lendbuf/agent/router";
 import { QueryClient } from "@tanstack/react-query";
 import { createTRPCClient, createWSClient, wsLink } from "@trpc/client";
-import { singleMessageSocket } from "./single-message-socket.ts";
 
 export type Contact =
   | { state: "connecting" }
@@ -41,7 +40,6 @@ export function openLink(key: string, onRefused: (problem: string) => void) {
   const socket = createWSClient({
     url: `${protocol === "https:" ? "wss" : "ws"}://${host}/trpc`,
     connectionParams: { key },
-    WebSocket: singleMessageSocket(),
     keepAlive: { enabled: true, intervalMs: 5000, pongTimeoutMs: 3000 },
     retryDelayMs: (attempt) => Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt),
     onOpen() {

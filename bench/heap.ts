@@ -1,0 +1,21 @@
+import { once } from "node:events";
+import { WebSocket } from "ws";
+
+/** Collects all garbage of the Node process whose inspector listens there, then reads how much its JavaScript heap holds. */
+export async function liveHeapBytes(inspector: string): Promise<number> {
+  const socket = new WebSocket(inspector);
+  await once(socket, "open");
+  const ask = async (id: number, method: string) => {
+    socket.send(JSON.stringify({ id, method }));
+    for (;;) {
+      const [data] = await once(socket, "message");
+      const answer = JSON.parse(String(data));
+      if (answer.id === id) return answer.result;
+    }
+  };
+  await ask(1, "HeapProfiler.collectGarbage");
+  const { usedSize } = await ask(2, "Runtime.getHeapUsage");
+  socket.close();
+  await once(socket, "close");
+  return usedSize;
+}
