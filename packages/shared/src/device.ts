@@ -1,24 +1,67 @@
+import type { Range } from "./buffer.ts";
 import type { Method, Scope } from "./delegation.ts";
+
+/** Why a region cannot be lent. */
+export type Unlendable = "io-ports" | "unassigned" | "msix-table" | "sub-page";
 
 export interface Region {
   /** VFIO region index; BARs are 0–5. */
   index: number;
-  /** Bytes. */
+  /** Bytes; 0 where it is not there. */
   size: number;
+  /** Null: it can be lent, but for what is withheld. */
+  unlendable: Unlendable | null;
+  /** The pages of the MSI-X table, which are never lent: whoever writes there chooses what the device's interrupts do. */
+  withheld: Range | null;
+}
+
+/** One rung of the revocation ladder on this host, as its self-test found it. */
+export interface Rung {
+  method: Method;
+  scope: Scope;
+  works: boolean;
+  /** The errno that decided against it, by its name; null: it works, or `detail` says what was seen instead. */
+  errno: string | null;
+  /** What was seen, in words for people. */
+  detail: string;
 }
 
 /** What an exporter can do on this host, as its self-test found it. */
 export interface Capability {
-  exporter: string;
+  exporter: "memfd" | "vfio";
   works: boolean;
   /** What the self-test saw, or why it does not work, in words for people. */
   detail: string;
-  /** The best rung of the revocation ladder that passed. */
+  /** The best rung of the revocation ladder that passed: the one in use. */
   method: Method | null;
   scope: Scope;
+  /** All of them, the best first. */
+  rungs: Rung[];
+  /** A client can mmap an export; else devices can import it, and no more. */
+  mappable: boolean;
+  /** How a VFIO device was opened. */
+  access: "cdev" | "group" | null;
+}
+
+/** Where a PCI function is and what it is, as sysfs tells. */
+export interface PciAddress {
+  /** `0000:01:00.0` */
+  bdf: string;
+  /** Four hex digits each. */
+  vendorId: string;
+  deviceId: string;
+  /** By pci.ids, where that is installed. */
+  vendor: string | null;
+  product: string | null;
+  /** The kernel's driver that has it now. */
+  driver: string | null;
+  iommuGroup: { id: number; others: { bdf: string; driver: string | null }[] } | null;
+  /** Null where the host has one node, or does not say. */
+  numaNode: number | null;
 }
 
 export interface Device {
+  /** `sim0`, or its BDF. */
   name: string;
   kind: "simulated" | "vfio";
   description: string;
@@ -27,6 +70,8 @@ export interface Device {
   problem: string | null;
   regions: Region[];
   capability: Capability | null;
+  /** Null for the simulated one. */
+  pci: PciAddress | null;
   /** The process that holds the device. */
   warden: { pid: number; instance: string; startedAt: number } | null;
 }
