@@ -33,7 +33,7 @@ export class Buffers<Holder extends Occupant> {
   /** What a device comes with, as far as nothing that people defined lies over it. Idempotent. */
   takeUp(device: Device): void {
     for (const definition of device.buffers)
-      if (!this.#byName.has(definition.name) && !this.#overlapping(definition)) this.#add(definition, true);
+      if (!this.#byName.has(definition.name) && this.#overlapping(definition).length === 0) this.#add(definition, true);
   }
 
   /** Takes up those that the store knows: at start, and again when a store could be opened at last. */
