@@ -29,21 +29,22 @@ export class MachineFailed extends Error {}
  * - `onLine`: gets each line that the command writes.
  * - `env`: variables of the command's environment.
  * - `account`: "root" where an ordinary user may not do what is to be tried.
+ * - `niceness`: how far it stands back for others, as nice(1) has it.
  * - `signal`: ends the machine at once.
  */
-export async function bootMachine({ kernel, command, bar, forward, files = [], timeoutMs, onLine, signal, ...inside }) {
+export async function bootMachine({ kernel, command, bar, forward, files = [], ...rest }) {
   requireMachine();
   const { make, devices, files: filesOf } = KERNELS[kernel];
   const image = await make();
   const folder = mkdtempSync(join(tmpdir(), "lendbuf-lab-"));
   try {
     const initrd = join(folder, "initrd");
-    writeFileSync(initrd, cpio({ ...ownFiles(image, { command, forward, ...inside }), ...filesOf(files) }));
+    writeFileSync(initrd, cpio({ ...ownFiles(image, { command, forward, ...rest }), ...filesOf(files) }));
     const memory = bar ?? join(folder, "bar");
     writeFileSync(memory, "");
     truncateSync(memory, BAR_BYTES);
     const machine = { image: join(image, "bzImage"), initrd, memory, forward, devices, folder };
-    return await run(qemu(machine), folder, { timeoutMs, onLine, signal });
+    return await run(qemu(machine), folder, rest);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -122,9 +123,9 @@ function qemu({ image, initrd, memory, forward, devices, folder }) {
   ];
 }
 
-async function run(command, folder, { timeoutMs, onLine = () => {}, signal }) {
+async function run(command, folder, { timeoutMs, onLine = () => {}, niceness = 0, signal }) {
   const started = performance.now();
-  const [program, ...args] = tied(command);
+  const [program, ...args] = tied(["nice", "-n", String(niceness), ...command]);
   const timeout = AbortSignal.timeout(timeoutMs);
   const machine = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
