@@ -1,7 +1,7 @@
 // Runs the cases that fit the kernel it finds, one after the other; prints a line of JSON for each, then how many failed.
 import { existsSync } from "node:fs";
 import type { Case } from "../exporter-contract.ts";
-import { labCases, stockCases, unplugCases } from "./vfio-cases.ts";
+import { groupCases, labCases, stockCases, unplugCases } from "./vfio-cases.ts";
 
 const TIMEOUT_MS = 30_000;
 
@@ -22,9 +22,15 @@ async function outcomeOf({ name, run }: Case) {
   }
 }
 
-const isRoot = process.getuid!() === 0;
+/** Root may open and unbind everything, a user only what is his. */
+function casesHere(): Case[] {
+  const kernel = existsSync("/dev/iommu") ? labCases() : stockCases();
+  if (process.getuid!() === 0) return [...kernel, ...unplugCases()];
+  return existsSync("/dev/iommu") ? [...kernel, ...groupCases()] : kernel;
+}
+
 const wanted = process.argv[2] ?? "";
-const cases = [...(existsSync("/dev/iommu") ? labCases() : stockCases()), ...(isRoot ? unplugCases() : [])];
+const cases = casesHere();
 let failed = 0;
 for (const one of cases.filter(({ name }) => name.includes(wanted))) {
   const outcome = await outcomeOf(one);
