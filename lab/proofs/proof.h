@@ -36,7 +36,7 @@ static inline const char* name_of(int error) {
   return name ? name : "?";
 }
 
-// One case, one line; lab/lab.test.ts makes a test of it. The text says what was seen, in words without quotes or
+// One case, one line; lab/lab.test.mjs makes a test of it. The text says what was seen, in words without quotes or
 // backslashes.
 __attribute__((format(printf, 3, 4))) static inline void proves(const char* name, bool ok, const char* format, ...) {
   char seen[256];
@@ -44,7 +44,7 @@ __attribute__((format(printf, 3, 4))) static inline void proves(const char* name
   va_start(args, format);
   vsnprintf(seen, sizeof seen, format, args);
   va_end(args);
-  printf("{\"case\":\"%s\",\"ok\":%s,\"seen\":\"%s\"}\n", name, ok ? "true" : "false", seen);
+  printf("{\"name\":\"%s\",\"ok\":%s,\"why\":\"%s\"}\n", name, ok ? "true" : "false", seen);
   fflush(stdout);
 }
 
