@@ -1,4 +1,4 @@
-// The warden and its VFIO exporter, under this kernel and as this user.
+// The warden and its VFIO exporter, under this kernel.
 import { test } from "node:test";
 import { casesHere } from "../../packages/native/test/machine/vfio-cases.ts";
 
