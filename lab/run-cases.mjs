@@ -10,29 +10,37 @@ import { must } from "./must.mjs";
 
 /** C programs of lab/proofs, by the kernel that they are about; those of lab/cases run under both. */
 const PROOFS = { lab: ["revoke", "dma", "hostile"], stock: ["stock"] };
+/** What runs as whom. */
+const CASES = { lab: "lab/cases", root: "lab/cases/root" };
+/** Programs that cases use, by the variables in which they find them. */
+const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts" };
 
 // As deep below the root as an app's bundle, from where packages/native finds what it built.
 const BUNDLES = join(ROOT, "node_modules/.cache");
-const COMPILE_TIMEOUT_MS = 60_000;
+const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
+const COMPILE_TIMEOUT_MS = 2 * 60_000;
 const MACHINE_TIMEOUT_MS = 5 * 60_000;
 
 /**
  * Answers what the programs said: `cases`, each with name, ok, why, and skip where it was not tried; `programs`, each with the status it ended
  * with; what the kernel wrote on its `console`; and the `bar`, all that ivshmem's memory holds in the end.
  */
-export async function runCases(kernel) {
+export async function runCases(kernel, account = "lab") {
   mkdirSync(BUNDLES, { recursive: true });
   const folder = mkdtempSync(join(BUNDLES, "lab-"));
   chmodSync(folder, 0o755); // for the ordinary user inside
   try {
-    const programs = [...(await compileProofs(kernel, folder)), ...(await bundleCases(folder))];
+    const proofs = account === "lab" ? await compileProofs(kernel, folder) : [];
+    const programs = [...proofs, ...(await bundleCases(CASES[account], folder))];
+    await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+    const env = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
     const reporter = join(folder, "reporter.mjs");
     copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
     const bar = join(folder, "bar");
     const lines = [];
     const command = ["/bin/sh", join(ROOT, "lab/guest/run-programs"), reporter, ...programs];
     const { console } = await bootMachine({
-      ...{ kernel, command, bar, files: [folder], timeoutMs: MACHINE_TIMEOUT_MS, niceness: 10 }, // other tests run meanwhile, by the clock
+      ...{ kernel, account, command, env, bar, files: [folder], timeoutMs: MACHINE_TIMEOUT_MS, niceness: 10 }, // other tests run meanwhile, by the clock
       onLine: (line) => lines.push(line),
     }).catch((error) => {
       throw new Error(`${error.message}\nThe programs said:\n${lines.join("\n")}`, { cause: error });
@@ -64,13 +72,13 @@ async function compileProofs(kernel, folder) {
   );
 }
 
-async function bundleCases(folder) {
-  const cases = readdirSync(join(ROOT, "lab/cases")).filter((name) => name.endsWith(".ts"));
+async function bundleCases(from, folder) {
+  const cases = readdirSync(join(ROOT, from)).filter((name) => name.endsWith(".ts"));
   return Promise.all(
     cases.map(async (name) => {
       const outfile = join(folder, `${basename(name, ".ts")}.mjs`);
       await bundle({
-        entry: pathToFileURL(join(ROOT, "lab/cases", name)),
+        entry: pathToFileURL(join(ROOT, from, name)),
         outfile: pathToFileURL(outfile),
         sourcemap: "inline",
       });
