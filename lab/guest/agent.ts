@@ -12,11 +12,14 @@ export class GuestAgent implements AsyncDisposable {
   readonly socket: string;
   /** What it said until it was ready, line by line. */
   readonly said: string[] = [];
+  readonly #folder: string;
+  readonly #args: readonly string[];
   readonly #child: ChildProcess;
   readonly #connections: Connection[] = [];
 
-  private constructor(args: readonly string[]) {
-    const folder = mkdtempSync(join(tmpdir(), "agent-"));
+  private constructor(args: readonly string[], folder: string) {
+    this.#folder = folder;
+    this.#args = args;
     this.socket = join(folder, "agent.sock");
     const places = ["--port", "0", "--state", join(folder, "state"), "--socket", this.socket];
     this.#child = spawn(process.execPath, ["--enable-source-maps", "apps/agent/dist/main.js", ...places, ...args], {
@@ -25,8 +28,11 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /** Resolves when it listens; the working folder is the checkout. */
-  static async start(args: readonly string[] = []): Promise<GuestAgent> {
-    const agent = new GuestAgent(args);
+  static async start(
+    args: readonly string[] = [],
+    folder = mkdtempSync(join(tmpdir(), "agent-")),
+  ): Promise<GuestAgent> {
+    const agent = new GuestAgent(args, folder);
     for await (const line of createInterface({ input: agent.#child.stdout! })) {
       agent.said.push(line);
       if (!line.startsWith("Ready: ")) continue;
@@ -42,11 +48,26 @@ export class GuestAgent implements AsyncDisposable {
     return connection;
   }
 
-  /** Closes its clients and ends it. */
+  /** Another one on the same store and socket, once this one has ended. */
+  restart(): Promise<GuestAgent> {
+    return GuestAgent.start(this.#args, this.#folder);
+  }
+
+  /** Without a word. */
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  /** Closes its clients and ends it. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#connections) connection.close();
+    await this.#end("SIGTERM");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
+    this.#child.kill(signal);
     await ended;
   }
 }
