@@ -16,7 +16,11 @@ export const DEVICE_COLUMNS: readonly Column<Device>[] = [
   { title: "KIND", cell: ({ kind }) => kind, leaveOut: 3 },
   {
     title: "REGIONS",
-    cell: ({ regions }) => regions.map(({ index, size }) => `${index}: ${formatSize(size)}`).join(", "),
+    cell: ({ regions }) =>
+      regions
+        .filter(({ size }) => size > 0)
+        .map(({ index, size }) => `${index}: ${formatSize(size)}`)
+        .join(", "),
     leaveOut: 2,
   },
   { title: "REVOKES BY", cell: describeRevoke, leaveOut: 4 },

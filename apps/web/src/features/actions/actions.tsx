@@ -82,7 +82,11 @@ export function ActionsProvider({ children }: { children: ReactNode }) {
       {open?.dialog === "delegate" && <DelegateDialog buffer={open.buffer} onClose={close} />}
       {open?.dialog === "extend" && <ExtendDialog delegation={open.delegation} onClose={close} />}
       {open?.dialog === "revoke" && (
-        <RevokeDialog delegation={open.delegation} onConfirm={() => revokeNow(open.delegation)} onClose={close} />
+        <RevokeDialog
+          delegation={open.delegation}
+          onConfirm={() => revokeNow(open.delegation, { deviceWide: true })}
+          onClose={close}
+        />
       )}
       {open?.dialog === "help" && <HelpDialog onClose={close} />}
     </ActionsContext>
@@ -96,10 +100,10 @@ function useRevokeNow() {
   const { mutateAsync } = useMutation(trpc.delegations.revoke.mutationOptions());
 
   const revokeNow = useCallback(
-    async ({ id, buffer }: Delegation) => {
+    async ({ id, buffer }: Delegation, options: { deviceWide?: boolean }) => {
       setAsked((all) => new Map(all).set(id, { state: "asking" }));
       try {
-        const [ended] = await mutateAsync({ ids: [id] });
+        const [ended] = await mutateAsync({ ids: [id], ...options });
         setAsked((all) => without(all, id));
         if (ended) announce(`Delegation ${id} of ${buffer}: ${endWords(ended)}.`);
       } catch (cause) {
@@ -111,7 +115,10 @@ function useRevokeNow() {
     [mutateAsync, announce],
   );
   const askedOf = useCallback((id: number) => asked.get(id), [asked]);
-  return { revokeNow: (delegation: Delegation) => void revokeNow(delegation), askedOf };
+  return {
+    revokeNow: (delegation: Delegation, options: { deviceWide?: boolean } = {}) => void revokeNow(delegation, options),
+    askedOf,
+  };
 }
 
 function without(all: ReadonlyMap<number, Asked>, id: number): Map<number, Asked> {

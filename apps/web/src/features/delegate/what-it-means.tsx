@@ -4,6 +4,8 @@ import { formatHex, Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
 import { capabilityWords } from "../delegation/end-words.ts";
 
+const EXPORTS = { memfd: "memfd", vfio: "dma-buf" };
+
 /** What will be exported, how it can be taken back here, and what that would cost others. */
 export function WhatItMeans({ buffer }: { buffer: BufferView }) {
   const { status, delegations } = useLive();
@@ -16,7 +18,7 @@ export function WhatItMeans({ buffer }: { buffer: BufferView }) {
       <dd>
         <Size bytes={buffer.size} /> of <span className="code">{buffer.device}</span>, BAR {buffer.region} at{" "}
         <span className="code">{buffer.ranges.map(({ offset }) => formatHex(offset)).join(", ")}</span>
-        {capability && ` as a ${capability.exporter}`}
+        {capability && ` as a ${EXPORTS[capability.exporter]}`}
         {buffer.scrub === "zero" ? ", zeroed before" : ", with what the last borrower left in it"}
       </dd>
       <dt className="text-muted">Back</dt>
