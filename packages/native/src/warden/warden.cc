@@ -57,6 +57,7 @@ void Warden::Serve() {
     if (events[0].revents & POLLOUT) outbox_.Flush();
     if (events[0].revents & POLLIN) ReadFromAgent();
     if (events[2].revents) Tick();
+    // Told at once: the revokes that follow may take without limit, and the last word says what became of them.
     if (events[3].revents) return SendLost(device_.WhyLost());
     if (exports_.giving_up() && exports_.empty() && !outbox_.waiting())
       return SendLost("it was given up to revoke every export of it");
