@@ -16,6 +16,7 @@ import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import { Device } from "./devices/device.ts";
 import { SIMULATED_BUFFERS, SIMULATED_DEVICE } from "./devices/simulated.ts";
+import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
@@ -112,6 +113,7 @@ function build(config: Config, version: string, lock: StateLock): Core {
     buffers: new Buffers<Live>(store, devices, SIMULATED_BUFFERS),
     exports: new ExportBook(),
     views: new Views(clock),
+    scans: new Scans(() => ledger.live.values()),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
