@@ -1,9 +1,10 @@
 // Who holds memory, in words.
+
+import { harmless } from "@lendbuf/shared/harmless";
 import type { Holder, Visibility } from "@lendbuf/shared/holder";
 import { tell } from "./print.ts";
 import { paint } from "./style.ts";
 import type { Column } from "./table.ts";
-import { harmless } from "./text.ts";
 
 export const HOLDER_COLUMNS: readonly Column<Holder>[] = [
   { title: "PID", cell: ({ pid }) => String(pid), align: "right" },
