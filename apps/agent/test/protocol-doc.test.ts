@@ -79,6 +79,9 @@ describe("docs/protocol.md", () => {
     ["Proof", "delegation"],
     ["Occupancy", "buffer"],
     ["Contents", "buffer"],
+    ["Visibility", "holder"],
+    ["Holder", "holder"],
+    ["DmaBuf", "holder"],
     ["Identity", "session"],
     ["LoginLink", "session"],
     ["Session", "session"],
@@ -91,6 +94,13 @@ describe("docs/protocol.md", () => {
     ["Claimed", "api"],
   ])("has all fields of the type %s", (type, file) => {
     expect(fieldsOf(type).sort()).toEqual(declared(type, file).sort());
+  });
+
+  it("has all fields of the types that are Visibilities too", () => {
+    const seen = declared("Visibility", "holder");
+
+    expect(fieldsOf("Holders").sort()).toEqual([...declared("Holders", "holder"), ...seen].sort());
+    expect(fieldsOf("DmaBufs").sort()).toEqual([...declared("Page", "api"), ...seen].sort());
   });
 
   it("has all fields of the type BufferView", () => {

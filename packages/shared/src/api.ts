@@ -4,6 +4,7 @@ import type { AuditEntry, AuditVerdict } from "./audit.ts";
 import { BUFFER_NAME, type BufferView, type Contents, MAX_NAME_LENGTH, MAX_RANGES, type Occupancy } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
 import type { Device } from "./device.ts";
+import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
@@ -107,6 +108,10 @@ export const INPUTS = {
     deviceWide: z.boolean().default(false),
   }),
   "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  "delegations.holders": z.strictObject({ id: Id }),
+  "host.dmabufs": z
+    .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
+    .prefault({}),
   "audit.list": z
     .strictObject({
       after: z.int().min(0).optional(),
@@ -170,6 +175,9 @@ export interface OccupancyState {
   total: number;
 }
 
+/** A page of the dma-bufs of the host, in order of their inodes. */
+export type DmaBufs = Page<DmaBuf, number> & Visibility;
+
 interface Outputs {
   "status.get": Status;
   "status.watch": Status;
@@ -191,6 +199,8 @@ interface Outputs {
   "delegations.release": Delegation;
   "delegations.revoke": Delegation[];
   "delegations.revokeAll": RevokeSummary;
+  "delegations.holders": Holders;
+  "host.dmabufs": DmaBufs;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
   "audit.verify": AuditVerdict;

@@ -3,6 +3,7 @@ import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { auditRouter } from "./audit.ts";
 import { buffersRouter } from "./buffers.ts";
 import { delegationsRouter } from "./delegations.ts";
+import { hostRouter } from "./host.ts";
 import { sessionsRouter, tokensRouter } from "./sessions.ts";
 import { devicesRouter, statusRouter } from "./status.ts";
 import { router } from "./trpc.ts";
@@ -13,6 +14,7 @@ export const appRouter = router({
   devices: devicesRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
+  host: hostRouter,
   audit: auditRouter,
   sessions: sessionsRouter,
   tokens: tokensRouter,
