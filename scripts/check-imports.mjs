@@ -20,12 +20,14 @@ const AREAS = [
     may: ["root scripts"],
   },
   { area: "tests of shared", files: /^packages\/shared\/.*\.test\.ts$/, may: ["shared"] },
+  { area: "tests of host", files: /^packages\/host\/(test\/|.*\.test\.ts$)/, may: ["host", "shared"] },
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
+  { area: "host", files: /^packages\/host\//, may: ["shared"], packages: ["node"] },
   { area: "native", files: /^packages\/native\//, may: [] },
   { area: "client", files: /^packages\/client\//, may: ["shared", "native"] },
   // Of the agent only the router's type.
   { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },
-  { area: "cli", files: /^apps\/cli\//, may: ["client", "shared", "native"] },
+  { area: "cli", files: /^apps\/cli\//, may: ["client", "host", "shared", "native"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store"] },
@@ -33,7 +35,7 @@ const AREAS = [
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
-  { area: "agent api", files: /^apps\/agent\/src\/api\//, may: AGENT_DOMAIN },
+  { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", ...AGENT_DOMAIN] },
   { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", ...AGENT_DOMAIN] },
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },

@@ -3,6 +3,7 @@ import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { auditRouter } from "./audit.ts";
 import { buffersRouter } from "./buffers.ts";
 import { delegationsRouter } from "./delegations.ts";
+import { hostRouter } from "./host.ts";
 import { sessionsRouter, tokensRouter } from "./sessions.ts";
 import { devicesRouter, statusRouter } from "./status.ts";
 import { router } from "./trpc.ts";
@@ -11,6 +12,7 @@ import { router } from "./trpc.ts";
 export const appRouter = router({
   status: statusRouter,
   devices: devicesRouter,
+  host: hostRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
   audit: auditRouter,
