@@ -1,10 +1,8 @@
 // Brings a checkout to where it can run: tools checked, dependencies installed, everything built. Each part does nothing where nothing changed.
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import { alone } from "./alone.mjs";
 import { MissingRequirement, requireNode, requireTools } from "./requirements.mjs";
 import { ROOT, runStep, tail } from "./step.mjs";
 
@@ -40,7 +38,7 @@ export function say(line) {
 }
 
 export function install() {
-  return alone(async () => {
+  return aloneHere(async () => {
     if (!isInstalled()) {
       say("Installing dependencies (once)…");
       // --include=dev: also where NODE_ENV is "production", for the build's tools are among them.
@@ -52,7 +50,7 @@ export function install() {
 }
 
 export function build() {
-  return alone(async () => {
+  return aloneHere(async () => {
     const command = [join(ROOT, "node_modules/.bin/turbo"), "run", "build", "--output-logs=errors-only"];
     const late = setTimeout(() => say("Building…"), 400);
     await must("build", command, BUILD_TIMEOUT_MS).finally(() => clearTimeout(late));
@@ -91,27 +89,7 @@ async function must(name, command, timeoutMs) {
   );
 }
 
-/** Two at once in one checkout would install and build over each other. The lock is an abstract socket's name: it ends with its process. */
-async function alone(work) {
-  const lock = createServer();
-  for (let told = false; !(await listens(lock)); await sleep(200)) {
-    if (!told) say("Waiting: another process installs or builds in this checkout…");
-    told = true;
-  }
-  try {
-    await work();
-  } finally {
-    lock.close();
-  }
-}
-
-function listens(server) {
-  return new Promise((resolve, reject) => {
-    const refuse = (error) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error));
-    server.once("error", refuse);
-    server.listen(`\0lendbuf-bootstrap-${createHash("sha256").update(ROOT).digest("hex").slice(0, 16)}`, () => {
-      server.off("error", refuse);
-      resolve(true);
-    });
-  });
+/** Two at once in one checkout would install and build over each other. */
+function aloneHere(work) {
+  return alone(`bootstrap ${ROOT}`, work, () => say("Waiting: another process installs or builds in this checkout…"));
 }

@@ -1,5 +1,5 @@
 // What must be on this machine, and the command that brings it. Runs on any Node that knows ES modules, before anything is installed.
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 const OLDEST_NODE = [20, 19];
@@ -15,6 +15,24 @@ export const BUILD_TOOLS = [
 export const TEST_TOOLS = [
   { command: "clang-format", package: "clang-format", why: "the format of the C++ is checked" },
   { command: "/usr/bin/chromium", package: "chromium", why: "the dashboard is tried in a real browser" },
+];
+
+/** The lab machine and what its kernel is built with (lab/README.md). */
+export const LAB_TOOLS = [
+  { command: "qemu-system-x86_64", package: "qemu-system-x86", why: "it is the lab machine" },
+  { command: "busybox", package: "busybox-static", why: "it is the lab machine's first process" },
+  { command: "cpio", package: "cpio", why: "it packs what the lab machine starts from" },
+  { command: "apt-get", package: "apt", why: "the lab's kernels come from Debian's packages" },
+  { command: "dpkg-deb", package: "dpkg", why: "it unpacks Debian's packages" },
+  { command: "xz", package: "xz-utils", why: "it unpacks Debian's kernel modules and sources" },
+  ...[
+    { command: "flex", package: "flex" },
+    { command: "bison", package: "bison" },
+    { command: "bc", package: "bc" },
+    { command: "patch", package: "patch" },
+    { header: "libelf.h", package: "libelf-dev" },
+    { header: "openssl/ssl.h", package: "libssl-dev" },
+  ].map((tool) => ({ ...tool, why: "the lab's kernel is built with it" })),
 ];
 
 export class MissingRequirement extends Error {}
@@ -33,11 +51,15 @@ export function requireNode(version = process.versions.node, platform = process.
 }
 
 export function requireTools(tools = BUILD_TOOLS, path = process.env.PATH) {
-  const missing = tools.filter((tool) => !findCommand(tool.command, path));
+  const missing = tools.filter((tool) => !isHere(tool, path));
   if (missing.length === 0) return;
-  const reasons = missing.map((tool) => `  ${tool.command} is missing: ${tool.why}.`);
+  const reasons = missing.map((tool) => `  ${tool.command ?? tool.header} is missing: ${tool.why}.`);
   const bring = `sudo apt-get install ${missing.map((tool) => tool.package).join(" ")}`;
   throw new MissingRequirement(`${reasons.join("\n")}\nOn Debian and its kin this brings what is missing:\n  ${bring}`);
+}
+
+export function isHere({ command, header }, path = process.env.PATH) {
+  return header ? existsSync(join("/usr/include", header)) : findCommand(command, path) !== undefined;
 }
 
 /** The file that a command's name (or path, or name with arguments) stands for. */

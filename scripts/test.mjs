@@ -1,14 +1,16 @@
 // npm test: every check and every suite, from a bare checkout. The last line counts them all.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isPrepared } from "../lab/prepare.mjs";
 import { build, install, say } from "./bootstrap.mjs";
-import { canInstallPackages, findCommand, requireNode, requireTools, TEST_TOOLS } from "./requirements.mjs";
+import { canInstallPackages, isHere, LAB_TOOLS, requireNode, requireTools, TEST_TOOLS } from "./requirements.mjs";
 import { runCheck, staticChecks } from "./static-checks.mjs";
 import { ROOT, runStep } from "./step.mjs";
 import { countLine, isSuccess } from "./tally.mjs";
 
 const SUITES_TIMEOUT_MS = 30 * 60_000;
 const PACKAGES_TIMEOUT_MS = 10 * 60_000;
+const LAB_TIMEOUT_MS = 30 * 60_000; // with the suites and the rest it fits into 90 minutes
 const REPORT = join(ROOT, ".cache/test-report.json");
 
 const filters = process.argv.slice(2);
@@ -19,6 +21,7 @@ try {
   if (filters.length === 0) await checkSources();
   else console.log("Static checks: left out, as tests were picked. They are: npm run check");
   await build();
+  if (filters.length === 0 || filters.some((filter) => filter.includes("lab"))) await prepareLab();
   await runSuites();
 } catch (error) {
   tally.failed++;
@@ -36,10 +39,10 @@ async function prepare() {
 
 /** What is still missing afterwards is named by the checks and tests that are skipped for it. */
 async function bringTestTools() {
-  const missing = TEST_TOOLS.filter((tool) => !findCommand(tool.command));
+  const missing = [...TEST_TOOLS, ...LAB_TOOLS].filter((tool) => !isHere(tool));
   if (missing.length === 0) return;
   const packages = missing.map((tool) => tool.package);
-  for (const tool of missing) say(`${tool.command} is missing: ${tool.why}.`);
+  for (const tool of missing) say(`${tool.command ?? tool.header} is missing: ${tool.why}.`);
   if (!canInstallPackages()) return say(`To run what needs it: sudo apt-get install ${packages.join(" ")}`);
   say(`Installing ${packages.join(", ")}…`);
   const script = 'apt-get update -q && apt-get install -qy --no-install-recommends "$@"';
@@ -48,6 +51,14 @@ async function bringTestTools() {
     env: { DEBIAN_FRONTEND: "noninteractive" },
   });
   if (!step.ok) say(`apt-get ${step.problem}, so what needs ${packages.join(", ")} is skipped. See ${step.logFile}`);
+}
+
+/** What cannot be had is named by the tests that are skipped for it. */
+async function prepareLab() {
+  if (isPrepared()) return;
+  const command = [process.execPath, join(ROOT, "lab/prepare.mjs")];
+  const step = await runStep("lab", command, { timeoutMs: LAB_TIMEOUT_MS, show: true });
+  if (!step.ok) say(`The lab machine cannot be prepared: lab/prepare.mjs ${step.problem}.`);
 }
 
 async function checkSources() {

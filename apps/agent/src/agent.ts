@@ -14,8 +14,8 @@ import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
-import { Device } from "./devices/device.ts";
-import { SIMULATED_BUFFERS, SIMULATED_DEVICE } from "./devices/simulated.ts";
+import type { Device } from "./devices/device.ts";
+import { Devices } from "./devices/devices.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
@@ -48,12 +48,13 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     const lock = new StateLock(stateDirectory, config.socketPath);
     closers.push(() => lock.release());
     takeLock(lock);
-    const core = build(config, version, lock);
+    const { core, devices } = build(config, version, lock);
     closers.push(
       () => core.clock.close(),
       () => core.store.close(),
     );
-    await startDevices(core, closers);
+    closers.push(() => devices.close());
+    await devices.start();
     restore(core);
     watchStore(core);
     await openDoors(core, closers);
@@ -82,7 +83,7 @@ function makeStateFolder(directory: string): void {
   }
 }
 
-function build(config: Config, version: string, lock: StateLock): Core {
+function build(config: Config, version: string, lock: StateLock): { core: Core; devices: Devices } {
   const { stateDirectory, durability } = config;
   const log = createLog();
   const clock = new Deadlines();
@@ -91,25 +92,22 @@ function build(config: Config, version: string, lock: StateLock): Core {
   const store = new Store({ directory: stateDirectory, durability, takeLock: () => lock.take() });
   store.onRow = () => audited.notify();
   const ledger = new Ledger(store, clock, changed);
-  const devices = new Map<string, Device>();
-  const options = { ...SIMULATED_DEVICE, stateDirectory, clock, log };
-  const device: Device = new Device(options, {
+  const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
     onChange: () => {
+      if (device().isReady) takeUp(core, device());
       changed.notify();
-      if (device.isReady) advanceAll(core);
     },
     onRevoked: (warden, results) => takeResults(core, warden, results),
     onLost: (warden) => takeLoss(core, warden),
-  });
-  devices.set(device.name, device);
+  }));
   const core: Core = {
     config,
     log,
     clock,
     store,
     ledger,
-    devices,
-    buffers: new Buffers<Live>(store, devices, SIMULATED_BUFFERS),
+    devices: devices.byName,
+    buffers: new Buffers<Live>(store, devices.byName),
     exports: new ExportBook(),
     views: new Views(clock),
     sessions: new Sessions(store),
@@ -123,14 +121,14 @@ function build(config: Config, version: string, lock: StateLock): Core {
     changed,
   };
   ledger.onDeadline = (live) => onDeadline(core, live);
-  return core;
+  return { core, devices };
 }
 
-async function startDevices(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
-  for (const device of core.devices.values()) {
-    closers.push(() => device.close());
-    await device.start();
-  }
+/** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
+function takeUp(core: Core, device: Device): void {
+  core.buffers.load();
+  core.buffers.takeUp(device);
+  advanceAll(core);
 }
 
 /** Goes on by itself when the store can be written again. */

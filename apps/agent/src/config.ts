@@ -22,6 +22,18 @@ export interface Config {
   confirmMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  devices: DeviceChoice;
+}
+
+/** Which devices are ours to lend. */
+export interface DeviceChoice {
+  simulated: boolean;
+  /** By their BDFs; `auto`: whatever vfio-pci has. */
+  pci: "auto" | readonly string[];
+  /** The number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE in this kernel; not settled upstream, so it is told. */
+  revokeFeature: number | null;
+  /** Those that may start DMA by themselves. */
+  busMasters: readonly string[];
 }
 
 /** The command line or the environment says something that cannot be. */
@@ -57,6 +69,30 @@ const OPTIONS = {
     help: "live delegations per uid (1024)",
   },
   "max-waiting": { type: "string", env: "LENDBUF_MAX_WAITING", value: "N", help: "queue entries per uid (256)" },
+  devices: {
+    type: "string",
+    env: "LENDBUF_DEVICES",
+    value: "auto|none|BDF,…",
+    help: "PCI devices to lend; auto: whatever vfio-pci has (auto)",
+  },
+  simulated: {
+    type: "string",
+    env: "LENDBUF_SIMULATED",
+    value: "on|off",
+    help: "the simulated device sim0 (on)",
+  },
+  "bus-master": {
+    type: "string",
+    env: "LENDBUF_BUS_MASTER",
+    value: "BDF,…",
+    help: "devices that may do DMA while they are lent (none)",
+  },
+  "revoke-feature": {
+    type: "string",
+    env: "LENDBUF_REVOKE_FEATURE",
+    value: "N",
+    help: "this kernel's number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE (none)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -106,6 +142,12 @@ export function readConfig(args: string[], environment: Environment, uid: number
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
     durability: durability(of("durability")),
+    devices: {
+      simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
+      pci: pciDevices(of("devices")),
+      revokeFeature: of("revoke-feature") ? number(of("revoke-feature"), 0, 1, 65_535) : null,
+      busMasters: functions(of("bus-master")),
+    },
   };
 }
 
@@ -141,8 +183,33 @@ function duration(given: Given, otherwise: string): number {
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {
-  const value = (given?.value ?? "normal").toUpperCase();
-  if (value !== "NORMAL" && value !== "FULL")
-    throw new ConfigError(`${given?.from} is "${given?.value}"; it takes normal or full.`);
-  return value;
+  return oneOf(given, ["normal", "full"]) === "full" ? "FULL" : "NORMAL";
+}
+
+/** The first one where none is given. */
+function oneOf(given: Given, choices: readonly [string, string]): string {
+  const value = given?.value.toLowerCase() ?? choices[0];
+  if (choices.includes(value)) return value;
+  throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function pciDevices(given: Given): "auto" | string[] {
+  if (!given || given.value === "auto") return "auto";
+  return given.value === "none" ? [] : functions(given);
+}
+
+const BDF = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
+
+function functions(given: Given): string[] {
+  if (!given) return [];
+  const names = given.value
+    .toLowerCase()
+    .split(",")
+    .filter((name) => name !== "");
+  for (const name of names)
+    if (!BDF.test(name))
+      throw new ConfigError(
+        `${given.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
+      );
+  return names;
 }

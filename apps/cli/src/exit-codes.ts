@@ -47,6 +47,7 @@ export const EXIT_BY_ERROR: Record<ErrorCode, number> = {
   BUSY: EXIT.busy,
   NOT_READY: EXIT.busy,
   IN_USE: EXIT.busy,
+  BLAST_RADIUS: EXIT.busy,
   ENDED: EXIT.ended,
   CANCELLED: EXIT.ended,
   ALREADY_CLAIMED: EXIT.ended,

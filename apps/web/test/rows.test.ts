@@ -27,6 +27,7 @@ const delegation = (fields: Partial<Delegation>): Delegation =>
     state: "active",
     revocation: null,
     suspended: false,
+    renews: null,
     expiresAt: 5,
     ...fields,
   }) as Delegation;

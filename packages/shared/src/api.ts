@@ -105,6 +105,8 @@ export const INPUTS = {
     ids: z.array(Id).min(1).max(MAX_IDS),
     /** Tell the clients now, take the memory after so long; 0: at once. */
     noticeMs: z.int().min(0).max(86_400_000).default(0),
+    /** Where only a whole device can be taken back: end the others on it too, as `collateral`. Else BLAST_RADIUS names them. */
+    deviceWide: z.boolean().default(false),
   }),
   "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
   "audit.list": z

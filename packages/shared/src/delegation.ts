@@ -216,6 +216,8 @@ export interface Delegation {
   revocation: Revocation | null;
   proof: Proof | null;
   suspended: boolean;
+  /** The delegation whose place it takes, which was lost because another's was revoked device-wide. */
+  renews: number | null;
   /** It ended, but the store could not be told yet. */
   unrecorded: boolean;
 }

@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   "ALREADY_EXISTS",
   "OVERLAP",
   "IN_USE",
+  "BLAST_RADIUS",
   "UNSUPPORTED",
   "LIMIT",
   "UNREAD_CLAIM",

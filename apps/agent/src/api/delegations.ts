@@ -2,12 +2,13 @@ import type { Claimed } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import { Signal } from "../clock/signal.ts";
-import type { FdReply } from "../context.ts";
+import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
+import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
 import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
@@ -84,7 +85,8 @@ export const delegationsRouter = router({
     },
   ),
   revoke: input("delegations.revoke").mutation(
-    async ({ ctx: { core, caller }, input: { ids, noticeMs } }): Promise<Output<"delegations.revoke">> => {
+    async ({ ctx, input: { ids, noticeMs, deviceWide } }): Promise<Output<"delegations.revoke">> => {
+      const { core, caller } = ctx;
       const lives = new Map(ids.map((id) => [id, endable(core, caller, id)]));
       const now: Live[] = [];
       for (const live of lives.values()) {
@@ -92,6 +94,7 @@ export const delegationsRouter = router({
           announce(core, live, noticeMs, caller.isOperator ? "operator" : "released", caller.actor);
         else if (live) now.push(live);
       }
+      endCollateral(ctx, now, deviceWide);
       await endNow(core, now, caller, "revoke");
       return ids.map((id) => {
         const live = lives.get(id);
@@ -154,6 +157,19 @@ function endable(core: Core, caller: Caller, id: number): Live | undefined {
   visible(core, caller, id);
   const live = core.ledger.live.get(id);
   return live && !isFinal(live.record.state) ? live : undefined;
+}
+
+/** Where a revoke takes a whole device, whoever else has it is named first, and ends only if the caller says so. @throws AgentError BLAST_RADIUS */
+function endCollateral(ctx: Context, lives: readonly Live[], deviceWide: boolean): void {
+  const { core, caller } = ctx;
+  const others = blastRadius(core, lives);
+  if (others.length === 0 || !caller.isOperator) return; // what others give back waits for its turn
+  if (!deviceWide)
+    throw new AgentError(
+      "BLAST_RADIUS",
+      `On this kernel only the whole of ${others[0]!.record.device} can be taken back, which would also end delegations ${idsOf(others)}. Nothing was ended. Confirm with deviceWide (lendbuf revoke --device-wide); each client that is still there is offered a fresh export at once.`,
+    );
+  end(core, others, "collateral", caller.actor);
 }
 
 /** By force if an operator revokes; otherwise its own account gives it back. */

@@ -28,6 +28,11 @@ export class Buffer<Holder extends Occupant = Occupant> {
     return this.definition.name;
   }
 
+  /** Whether it makes way for one that somebody defines over it. */
+  get yields(): boolean {
+    return this.builtin && this.device.kind.buffersYield && this.occupants.size + this.queue.length === 0;
+  }
+
   /** Whether one more may have it beside those who have it now. */
   admits(share: "exclusive" | "shared"): boolean {
     const [first] = this.occupants; // who shares is only ever beside others who share

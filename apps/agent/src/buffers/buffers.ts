@@ -1,4 +1,5 @@
 import { type BufferDefinition, overlaps, PAGE_SIZE } from "@lendbuf/shared/buffer";
+import type { Unlendable } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Device } from "../devices/device.ts";
 import type { Store } from "../store/store.ts";
@@ -22,11 +23,17 @@ export class Buffers<Holder extends Occupant> {
   readonly #exclusive = new Map<string, Set<Buffer<Holder>>>();
   readonly #shared = new Map<string, Set<Buffer<Holder>>>();
 
-  constructor(store: Store, devices: ReadonlyMap<string, Device>, builtins: readonly BufferDefinition[]) {
+  constructor(store: Store, devices: ReadonlyMap<string, Device>) {
     this.#store = store;
     this.#devices = devices;
-    for (const definition of builtins) this.#add(definition, true);
+    for (const device of devices.values()) this.takeUp(device);
     this.load();
+  }
+
+  /** What a device comes with, as far as nothing that people defined lies over it. Idempotent. */
+  takeUp(device: Device): void {
+    for (const definition of device.buffers)
+      if (!this.#byName.has(definition.name) && this.#overlapping(definition).length === 0) this.#add(definition, true);
   }
 
   /** Takes up those that the store knows: at start, and again when a store could be opened at last. */
@@ -80,7 +87,8 @@ export class Buffers<Holder extends Occupant> {
       throw new AgentError("NOT_FOUND", `There is no device "${deviceName}". \`lendbuf devices\` lists them.`);
     device.readyWarden();
     checkRanges(definition, device);
-    const other = this.#overlapping(definition);
+    const others = this.#overlapping(definition);
+    const other = others.find((one) => !one.yields);
     if (other) {
       throw new AgentError(
         "OVERLAP",
@@ -88,6 +96,7 @@ export class Buffers<Holder extends Occupant> {
       );
     }
     this.#store.record({ at: Date.now(), actor, action: "buffer.defined", buffer: name, detail: definition });
+    for (const one of others) this.#drop(one);
     return this.#add(definition, false);
   }
 
@@ -103,7 +112,12 @@ export class Buffers<Holder extends Occupant> {
         `Buffer "${name}" has ${users} delegations, lent or waiting. End them first: \`lendbuf delegations --buffer ${name}\` lists them.`,
       );
     this.#store.record({ at: Date.now(), actor, action: "buffer.removed", buffer: name, detail: {} });
-    this.#byName.delete(name);
+    this.#drop(buffer);
+    this.takeUp(buffer.device);
+  }
+
+  #drop(buffer: Buffer<Holder>): void {
+    this.#byName.delete(buffer.name);
     this.#sorted = undefined;
     this.#peers(buffer.definition).delete(buffer);
   }
@@ -129,12 +143,10 @@ export class Buffers<Holder extends Occupant> {
     return set;
   }
 
-  #overlapping(definition: BufferDefinition): Buffer<Holder> | undefined {
-    const meets = (other: Buffer<Holder>) => overlaps(definition.ranges, other.definition.ranges);
-    for (const other of this.#peers({ ...definition, share: "exclusive" })) if (meets(other)) return other;
-    if (definition.share === "shared") return undefined;
-    for (const other of this.#peers({ ...definition, share: "shared" })) if (meets(other)) return other;
-    return undefined;
+  #overlapping(definition: BufferDefinition): Buffer<Holder>[] {
+    const peers = [...this.#peers({ ...definition, share: "exclusive" })];
+    if (definition.share === "exclusive") peers.push(...this.#peers({ ...definition, share: "shared" }));
+    return peers.filter((other) => overlaps(definition.ranges, other.definition.ranges));
   }
 }
 
@@ -143,15 +155,29 @@ function checkRanges({ name, region: index, ranges }: BufferDefinition, device: 
   const bad = (problem: string) => new AgentError("BAD_INPUT", `Buffer "${name}" cannot be: ${problem}`);
   if (!region)
     throw bad(`${device.name} has no region ${index}. It has ${device.regions.map(({ index }) => index).join(", ")}.`);
+  if (region.unlendable)
+    throw bad(`region ${index} of ${device.name} cannot be lent: ${UNLENDABLE[region.unlendable]}.`);
+  const { withheld } = region;
   ranges.forEach((range, i) => {
     if (range.length === 0) throw bad(`range ${show(range)} is empty.`);
     if (range.offset % PAGE_SIZE || range.length % PAGE_SIZE)
       throw bad(`range ${show(range)} is not aligned to pages of ${PAGE_SIZE} bytes.`);
     if (range.offset + range.length > region.size)
       throw bad(`range ${show(range)} reaches past the end of region ${index}, which has ${hex(region.size)} bytes.`);
+    if (withheld && overlaps([range], [withheld]))
+      throw bad(
+        `range ${show(range)} holds the MSI-X table, whose pages ${show(withheld)} are never lent: who writes there chooses what the device's interrupts do.`,
+      );
     if (overlaps([range], ranges.slice(0, i))) throw bad(`range ${show(range)} overlaps another range of its own.`);
   });
 }
+
+const UNLENDABLE: Record<Unlendable, string> = {
+  "io-ports": "it is an I/O BAR, which is no memory",
+  unassigned: "it is not there, or has no address",
+  "msix-table": "all of its pages hold the MSI-X table",
+  "sub-page": `it is smaller than a page of ${PAGE_SIZE} bytes, and shares it with others`,
+};
 
 function show({ offset, length }: { offset: number; length: number }): string {
   return `${hex(offset)}+${hex(length)}`;

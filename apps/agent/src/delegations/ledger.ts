@@ -205,6 +205,7 @@ function newRecordOf(record: Record): Partial<Record> {
     claimedAt: record.claimedAt ?? undefined,
     expiresAt: record.expiresAt ?? undefined,
     client: record.client ?? undefined,
+    renews: record.renews ?? undefined,
     export: record.export ?? undefined,
   } as Partial<Record>;
 }

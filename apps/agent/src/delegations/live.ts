@@ -49,6 +49,8 @@ export interface Record {
   ending: Delegation["ending"];
   revocation: Revocation | null;
   proof: Proof | null;
+  /** The delegation that it replaces: see renew.ts. */
+  readonly renews: number | null;
   /** Which warden made its export, and under which number; with the boot id, what a restart needs to prove the end. */
   export: { warden: string; id: number; bootId: string; method: Method | null } | null;
 }
@@ -112,6 +114,7 @@ export const BLANK = {
   ending: null,
   revocation: null,
   proof: null,
+  renews: null,
   export: null,
 } satisfies Partial<Record>;
 
@@ -151,6 +154,7 @@ export function viewOfRecord(record: Record): Delegation {
     revocation: record.revocation,
     proof: record.proof,
     suspended: false,
+    renews: record.renews,
     unrecorded: false,
   };
 }

@@ -1,6 +1,7 @@
 import type { Proof } from "@lendbuf/shared/delegation";
 import { Buffer } from "../buffers/buffer.ts";
 import type { Core } from "../core.ts";
+import { OPENED_ANEW } from "../devices/vfio.ts";
 import { confirm, end } from "../revocation/end.ts";
 import { forget, hear, knownInstances, type Testimony } from "../wardens/last-word.ts";
 import { type Live, newLive, type Record, recordOf } from "./live.ts";
@@ -107,6 +108,19 @@ function judge(core: Core, record: Record, heard: Map<string, Testimony>): Verdi
   if (testimony.kind === "working") {
     return { listen: true, unproven: false, errno: null, waitingFor: "the warden of the agent before still revokes" };
   }
+  const errno = testimony.kind === "spoken" ? testimony.unrevoked.get(exported.id) : undefined;
+  if (testimony.kind === "spoken" && errno === undefined)
+    return { proof: { ...OF_LAST_WORD, method: exported.method ?? "ftruncate", probe: "its warden's last word" } };
+  const device = core.devices.get(record.device);
+  if (device?.kind.opensOnce) {
+    if (device.isReady) return { proof: OPENED_ANEW };
+    return {
+      listen: true,
+      unproven: true,
+      errno: errno ?? null,
+      waitingFor: `${device.name} cannot be opened anew yet: once it can, nobody has it from before`,
+    };
+  }
   if (testimony.kind === "silent") {
     return {
       listen: false,
@@ -115,13 +129,10 @@ function judge(core: Core, record: Record, heard: Map<string, Testimony>): Verdi
       waitingFor: "its warden was killed without a last word: only a restart of the machine proves the end",
     };
   }
-  const errno = testimony.unrevoked.get(exported.id);
-  if (errno === undefined)
-    return { proof: { ...OF_LAST_WORD, method: exported.method ?? "ftruncate", probe: "its warden's last word" } };
   return {
     listen: false,
     unproven: true,
-    errno,
+    errno: errno!,
     waitingFor: `its warden's last word is that the kernel answered ${errno}`,
   };
 }

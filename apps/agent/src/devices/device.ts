@@ -1,14 +1,14 @@
+import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
 import type { Capability, Device as DeviceView, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
+import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
-import { cutByTruncation } from "../wardens/truncate.ts";
 import { type RevokeResult, Warden } from "../wardens/warden.ts";
+import type { DeviceKind } from "./kind.ts";
 
 export interface DeviceOptions {
-  name: string;
-  description: string;
   stateDirectory: string;
   clock: Deadlines;
   log: Log;
@@ -26,7 +26,7 @@ const LAST_RESTART_MS = 5000;
 
 /** One device and the warden that holds it now. A warden that dies is followed by another. */
 export class Device {
-  readonly name: string;
+  readonly kind: DeviceKind;
   readonly #options: DeviceOptions;
   readonly #handlers: DeviceHandlers;
   #warden: Warden | undefined;
@@ -37,15 +37,25 @@ export class Device {
   #restart: Deadline | undefined;
   #restartMs = FIRST_RESTART_MS;
   #firstWord: (() => void) | undefined;
+  readonly #opened = new Signal();
 
-  constructor(options: DeviceOptions, handlers: DeviceHandlers) {
-    this.name = options.name;
+  constructor(kind: DeviceKind, options: DeviceOptions, handlers: DeviceHandlers) {
+    this.kind = kind;
     this.#options = options;
     this.#handlers = handlers;
   }
 
+  get name(): string {
+    return this.kind.name;
+  }
+
   get regions(): readonly Region[] {
     return this.#regions;
+  }
+
+  /** The buffers that it comes with, as far as its regions are known. */
+  get buffers(): BufferDefinition[] {
+    return this.kind.buffers(this.#regions);
   }
 
   get isReady(): boolean {
@@ -71,19 +81,19 @@ export class Device {
 
   /** Cuts an export whose warden has died, through the agent's copy of its fd. */
   cut(fd: number): Promise<Proof> {
-    return cutByTruncation(fd);
+    return this.kind.cut(fd, () => (this.isReady ? Promise.resolve() : this.#opened.next()));
   }
 
   view(): DeviceView {
-    const { name, description } = this.#options;
     return {
-      name,
-      kind: "simulated",
-      description,
+      name: this.name,
+      kind: this.kind.kind,
+      description: this.kind.description(),
       state: this.#state,
       problem: this.#problem,
       regions: this.#regions,
       capability: this.#capability,
+      pci: this.kind.pci(),
       warden: this.#warden
         ? { pid: this.#warden.pid, instance: this.#warden.instance, startedAt: this.#warden.startedAt }
         : null,
@@ -99,20 +109,20 @@ export class Device {
 
   #startWarden(): void {
     this.#restart = undefined;
-    const { name, stateDirectory } = this.#options;
+    const { stateDirectory } = this.#options;
     const warden: Warden = new Warden(
-      name,
-      { stateDirectory },
+      { device: this.name, args: this.kind.wardenArgs, stateDirectory },
       {
         onReady: (regions, capability) => {
           this.#regions = regions;
           this.#capability = capability;
           this.#restartMs = FIRST_RESTART_MS;
           this.#become(capability.works ? "ready" : "lost", capability.works ? null : capability.detail);
+          this.#opened.notify();
         },
         onRevoked: (results) => this.#handlers.onRevoked(warden, results),
         onGone: (why) => {
-          this.#options.log.error({ device: name, warden: warden.pid, why }, "warden gone");
+          this.#options.log.error({ device: this.name, warden: warden.pid, why }, "warden gone");
           this.#warden = undefined;
           this.#become("lost", `the warden is gone: ${why}`);
           this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());

@@ -1,16 +1,26 @@
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
+import { cutByTruncation } from "../wardens/truncate.ts";
+import type { DeviceKind } from "./kind.ts";
 
+const NAME = "sim0";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SIGNALS = ["sine", "square", "chirp", "noise"];
 
-export const SIMULATED_DEVICE = {
-  name: "sim0",
-  description: "Simulated 4-channel digitizer: works on any Linux, without hardware",
+/** A digitizer for any Linux: docs/simulated-device.md describes it. */
+export const SIMULATED_DEVICE: DeviceKind = {
+  name: NAME,
+  kind: "simulated",
+  wardenArgs: ["--simulated"],
+  buffersYield: false,
+  opensOnce: false,
+  description: () => "Simulated 4-channel digitizer: works on any Linux, without hardware",
+  pci: () => null,
+  buffers: () => [...BUFFERS],
+  cut: cutByTruncation,
 };
 
-/** What the simulated digitizer comes with; docs/simulated-device.md describes its registers. */
-export const SIMULATED_BUFFERS: readonly BufferDefinition[] = [
+const BUFFERS: readonly BufferDefinition[] = [
   buffer("regs", 0, 0, 4 * KIB, "Registers: id, version, sample rate, channel enable and gain"),
   ...SIGNALS.map((signal, channel) =>
     buffer(
@@ -25,10 +35,9 @@ export const SIMULATED_BUFFERS: readonly BufferDefinition[] = [
 ];
 
 function buffer(name: string, region: number, offset: number, length: number, description: string): BufferDefinition {
-  const device = SIMULATED_DEVICE.name;
   return {
-    name: `${device}/${name}`,
-    device,
+    name: `${NAME}/${name}`,
+    device: NAME,
     region,
     ranges: [{ offset, length }],
     share: "exclusive",

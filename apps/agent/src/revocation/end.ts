@@ -5,7 +5,9 @@ import { Signal } from "../clock/signal.ts";
 import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { advance } from "../delegations/queue.ts";
+import { renew } from "../delegations/renew.ts";
 import type { RevokeResult, Warden } from "../wardens/warden.ts";
+import { idsOf, othersOf } from "./blast-radius.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
@@ -64,6 +66,7 @@ function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: st
   }
   ask(core, lives);
   core.ledger.show(lives, { state: "revoking", reason, ending: null, revocation });
+  explainOthers(core, lives);
   watch(core, lives, actor);
 }
 
@@ -101,6 +104,20 @@ function explainDelay(core: Core, lives: readonly Live[]): void {
   }
 }
 
+/** Where only the whole device can be taken back, an end waits for those that nobody has decided to end. */
+function explainOthers(core: Core, lives: readonly Live[]): void {
+  const ending = new Set(lives);
+  for (const live of lives) {
+    const { revocation } = live.record;
+    const warden = live.exported?.warden;
+    if (warden?.scope !== "device" || !revocation) continue;
+    const others = othersOf(core, warden, ending);
+    if (others.length === 0) continue;
+    const waitingFor = `only the whole of ${live.record.device} can be taken back here, and others have it: ${idsOf(others)}. It is closed when they have ended too, or at once by a device-wide revoke`;
+    core.ledger.show([live], { revocation: { ...revocation, waitingFor } });
+  }
+}
+
 /** Has the exports cut: by their warden, or where that has died by the agent's own copy of the fd. */
 function ask(core: Core, lives: readonly Live[]): void {
   const byWarden = new Map<Warden, Live[]>();
@@ -111,8 +128,18 @@ function ask(core: Core, lives: readonly Live[]): void {
     else if (byWarden.has(warden)) byWarden.get(warden)!.push(live);
     else byWarden.set(warden, [live]);
   }
-  for (const [warden, its] of byWarden) warden.revoke(its.map((live) => live.exported!.id));
+  for (const [warden, its] of byWarden) {
+    if (warden.scope === "device") askDevice(core, warden, its);
+    else warden.revoke(its.map((live) => live.exported!.id));
+  }
   if (orphans.length > 0) void cutOrphans(core, orphans);
+}
+
+/** Gives the device up once everything that was exported of it is to end. */
+function askDevice(core: Core, warden: Warden, its: readonly Live[]): void {
+  if (othersOf(core, warden, new Set(its)).length > 0) return;
+  const all = core.exports.of(warden).map((live) => live.exported!.id);
+  warden.revoke(all, true);
 }
 
 async function cutOrphans(core: Core, lives: readonly Live[]): Promise<void> {
@@ -213,8 +240,10 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
     revocation: null,
     proof,
   } as const;
+  const renewed = record.reason === "collateral" ? lives.filter(({ claimant }) => claimant && !claimant.isClosed) : [];
   for (const live of lives) live.claimant?.holding.delete(live);
   core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
+  for (const live of renewed) renew(core, live, (live.record.expiresAt ?? 0) - Date.now());
   advanceTargets(core, lives);
 }
 

@@ -5,7 +5,7 @@ import { type PacketSocket, packetSocketPair } from "@lendbuf/native/addon";
 import { wardenPath } from "@lendbuf/native/build";
 import { decode, encodeExport, encodeRevoke, MAX_IDS, type WardenPacket } from "@lendbuf/native/warden/protocol";
 import type { Range } from "@lendbuf/shared/buffer";
-import type { Proof } from "@lendbuf/shared/delegation";
+import type { Proof, Scope } from "@lendbuf/shared/delegation";
 import type { Capability, Region } from "@lendbuf/shared/device";
 import { errnoName } from "./errno.ts";
 import { lastWordPath, makeFolder } from "./last-word.ts";
@@ -23,6 +23,13 @@ export interface RevokeResult {
   proof: Proof | null;
   /** The errno's name where the kernel refused. */
   errno: string | null;
+}
+
+export interface WardenOptions {
+  device: string;
+  /** What this kind of device needs on the warden's command line. */
+  args: readonly string[];
+  stateDirectory: string;
 }
 
 export interface WardenHandlers {
@@ -48,14 +55,15 @@ export class Warden {
   #capability: Capability | undefined;
   #gone = false;
 
-  constructor(device: string, options: { stateDirectory: string }, handlers: WardenHandlers) {
+  constructor({ device, args, stateDirectory }: WardenOptions, handlers: WardenHandlers) {
     this.#handlers = handlers;
     const { socket, fd } = packetSocketPair();
     this.#socket = socket;
-    makeFolder(options.stateDirectory);
-    const args = ["--device", device, "--simulated", "--instance", this.instance];
+    makeFolder(stateDirectory);
+    const lastWord = lastWordPath(stateDirectory, this.instance);
+    const all = ["--device", device, ...args, "--instance", this.instance, "--last-word", lastWord];
     try {
-      this.#child = spawn(wardenPath(), [...args, "--last-word", lastWordPath(options.stateDirectory, this.instance)], {
+      this.#child = spawn(wardenPath(), all, {
         detached: true, // a session of its own: no terminal's Ctrl-C reaches it before it reaches us
         stdio: ["ignore", "ignore", "pipe", fd],
       });
@@ -95,6 +103,16 @@ export class Warden {
     return this.#capability?.method ?? null;
   }
 
+  /** What one of its revokes ends. */
+  get scope(): Scope {
+    return this.#capability?.scope ?? "none";
+  }
+
+  /** Whether its exports can be looked at, and dropped again, without touching another's. */
+  get canShow(): boolean {
+    return this.#capability?.mappable === true && this.scope === "buffer";
+  }
+
   /** A number that this warden has never been given. */
   nextExportId(): number {
     return this.#nextExport++;
@@ -108,10 +126,10 @@ export class Warden {
     });
   }
 
-  /** Asks for the end of these exports; the answers come through `onRevoked`. */
-  revoke(exportIds: readonly number[]): void {
+  /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
+  revoke(exportIds: readonly number[], deviceWide = false): void {
     for (let start = 0; start < exportIds.length; start += MAX_IDS) {
-      this.#send(encodeRevoke(++this.#serial, exportIds.slice(start, start + MAX_IDS)));
+      this.#send(encodeRevoke(++this.#serial, exportIds.slice(start, start + MAX_IDS), deviceWide));
     }
   }
 
@@ -132,13 +150,8 @@ export class Warden {
     if (packet.type === "revoked")
       return this.#handlers.onRevoked(packet.entries.map((entry) => this.#resultOf(entry)));
     if (packet.type === "ready") {
-      const { kind, works, method, scope, words } = packet;
-      this.#capability = { exporter: kind ?? "unknown", works, detail: words, method, scope };
-      const lendable = packet.regions.filter(({ unlendable }) => unlendable === null);
-      return this.#handlers.onReady(
-        lendable.map(({ index, size }) => ({ index, size })),
-        this.#capability,
-      );
+      this.#capability = capabilityOf(packet);
+      return this.#handlers.onReady(packet.regions.map(regionOf), this.#capability);
     }
     this.#end(packet.words);
   }
@@ -157,18 +170,21 @@ export class Warden {
     if (!entry.safe || !entry.method) return { exportId: entry.id, proof: null, errno: answer };
     const proof: Proof = {
       method: entry.method,
-      scope: this.#capability?.scope ?? "buffer",
+      scope: this.scope,
       by: "warden",
       answer,
-      probe:
-        entry.method === "ftruncate"
-          ? `size ${entry.probe}`
-          : entry.method === "never-exported"
-            ? "no export"
-            : `mmap ${errnoName(entry.probe)}`,
+      probe: this.#probeOf(entry),
       durationUs: Math.round(entry.durationUs),
     };
     return { exportId: entry.id, proof, errno: null };
+  }
+
+  /** What the look afterwards saw. A mapping that fails proves nothing where none ever worked. */
+  #probeOf({ method, probe }: RevokedEntry): string {
+    if (method === "never-exported") return "no export";
+    if (method === "ftruncate") return `size ${probe}`;
+    if (method === "device-close") return "the device could be opened anew";
+    return this.#capability?.mappable ? `mmap ${errnoName(probe)}` : "exports cannot be mapped here";
   }
 
   #end(why: string): void {
@@ -181,6 +197,28 @@ export class Warden {
   }
 }
 
+function capabilityOf({ kind, works, method, scope, rungs, mappable, access, words }: ReadyPacket): Capability {
+  return {
+    exporter: kind ?? "memfd",
+    works,
+    detail: words,
+    method,
+    scope,
+    rungs: rungs.flatMap(({ method: rung, error, words: detail, ...seen }) =>
+      rung
+        ? [{ method: rung, scope: seen.scope, works: seen.works, errno: error ? errnoName(error) : null, detail }]
+        : [],
+    ),
+    mappable,
+    access: access === "none" ? null : access,
+  };
+}
+
+function regionOf({ index, size, unlendable, withheld }: ReadyPacket["regions"][number]): Region {
+  return { index, size, unlendable, withheld };
+}
+
+type ReadyPacket = WardenPacket & { type: "ready" };
 type RevokedEntry = (WardenPacket & { type: "revoked" })["entries"][number];
 
 function exportError(errno: number, words: string): Error {

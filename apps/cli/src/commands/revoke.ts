@@ -17,6 +17,7 @@ interface Options {
   device?: string;
   yes?: boolean;
   notice?: number;
+  deviceWide?: boolean;
 }
 
 export function addRevoke(program: Command): void {
@@ -28,6 +29,7 @@ export function addRevoke(program: Command): void {
     .option("--device <device>", "with --all: only this device's", deviceName)
     .option("--yes", "do not ask before other people's delegations end")
     .option("--notice <duration>", "tell the clients now, take the memory after so long", duration)
+    .option("--device-wide", "where only a whole device can be taken back: end the others on it too")
     .action((ids: number[], options: Options, command: Command) => {
       check(ids, options);
       return withAgent(command, (agent, { json }) =>
@@ -36,19 +38,29 @@ export function addRevoke(program: Command): void {
     });
 }
 
-function check(ids: readonly number[], { all, device, notice }: Options): void {
+function check(ids: readonly number[], { all, device, notice, deviceWide }: Options): void {
   if (!all && ids.length === 0) throw usageFailure("Which delegation? Name its id, or --all.");
   if (all && ids.length > 0) throw usageFailure("Name ids or --all, not both.");
   if (!all && device) throw usageFailure("--device goes with --all.");
+  if (all && deviceWide) throw usageFailure("--device-wide goes with ids: --all takes everything anyway.");
   if (all && notice) throw usageFailure("--notice goes with ids: --all takes everything at once.");
 }
 
-async function revoke(agent: Connection, ids: number[], { yes, notice }: Options, json: boolean): Promise<void> {
+async function revoke(
+  agent: Connection,
+  ids: number[],
+  { yes, notice, deviceWide }: Options,
+  json: boolean,
+): Promise<void> {
   if (!yes) {
     const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== ownAccount());
     if (others.length > 0) await confirm(others, others.length);
   }
-  const ended = await agent.call("delegations.revoke", { ids, ...(notice && { noticeMs: notice }) });
+  const ended = await agent.call("delegations.revoke", {
+    ids,
+    ...(notice && { noticeMs: notice }),
+    ...(deviceWide && { deviceWide }),
+  });
   if (json) await printJson(ended);
   else await printLine(new Table(END_COLUMNS).lines(ended).join("\n"));
   if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;

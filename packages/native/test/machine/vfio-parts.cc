@@ -20,6 +20,8 @@ using namespace lendbuf;
 
 namespace {
 
+constexpr uint64_t kOffset = 0x300000;
+
 void Expect(bool held, const std::string& what) {
   if (held) return;
   printf("not so: %s\n", what.c_str());
@@ -44,7 +46,7 @@ struct Arguments {
 void WrongDevice(const Arguments& arguments) {
   VfioHandle device(arguments.device, false), other(arguments.other, false);
   FeatureRevoke right(device, arguments.feature), wrong(other, arguments.feature);
-  Fd lent = ExportOf(device, 0x1000);
+  Fd lent = ExportOf(device, kOffset);
   View view(lent.get(), PROT_READ | PROT_WRITE);
 
   int answer = wrong.Ask(lent.get());
@@ -76,8 +78,8 @@ void NotADmaBuf(const Arguments& arguments) {
 
 void Copy(const Arguments& arguments) {
   VfioHandle device(arguments.device, false);
-  Fd lent = ExportOf(device, 0x1000), same = Fd(fcntl(lent.get(), F_DUPFD_CLOEXEC, 0)),
-     alias = ExportOf(device, 0x1000);
+  Fd lent = ExportOf(device, kOffset), same = Fd(fcntl(lent.get(), F_DUPFD_CLOEXEC, 0)),
+     alias = ExportOf(device, kOffset);
   View one(lent.get(), PROT_READ | PROT_WRITE), two(same.get(), PROT_READ), other(alias.get(), PROT_READ | PROT_WRITE);
   DmaBufRevoke revoke;
   uint32_t seen = 0;
@@ -93,7 +95,7 @@ void Copy(const Arguments& arguments) {
 
 void DeviceClosed(const Arguments& arguments) {
   VfioHandle device(arguments.device, false);
-  Fd lent = ExportOf(device, 0x1000);
+  Fd lent = ExportOf(device, kOffset);
   View view(lent.get(), PROT_READ | PROT_WRITE);
   Expect(view.Store<uint32_t>(1), "a live mapping");
 
@@ -112,7 +114,7 @@ void DeviceClosed(const Arguments& arguments) {
 void LeakedDevice(const Arguments& arguments) {
   VfioHandle device(arguments.device, false);
   int still_open = device.access() == protocol::Access::kCdev ? EINVAL : EBUSY;
-  Fd lent = ExportOf(device, 0x1000);
+  Fd lent = ExportOf(device, kOffset);
   View view(lent.get(), PROT_READ | PROT_WRITE);
   DeviceClose close(device);
   Fd leaked(fcntl(device.fd(), F_DUPFD_CLOEXEC, 0));

@@ -1,0 +1,21 @@
+import type { BufferDefinition } from "@lendbuf/shared/buffer";
+import type { Proof } from "@lendbuf/shared/delegation";
+import type { Device as DeviceView, PciAddress, Region } from "@lendbuf/shared/device";
+
+/** What differs between a simulated device and a real one. */
+export interface DeviceKind {
+  readonly name: string;
+  readonly kind: DeviceView["kind"];
+  /** What the warden is told on its command line. */
+  readonly wardenArgs: readonly string[];
+  /** Whether its own buffers make way for those that people define over them. */
+  readonly buffersYield: boolean;
+  /** Whether a warden that could open it proves that no earlier one's exports reach it any more. */
+  readonly opensOnce: boolean;
+  description(): string;
+  pci(): PciAddress | null;
+  /** The buffers that it comes with, once its regions are known. */
+  buffers(regions: readonly Region[]): BufferDefinition[];
+  /** Cuts an export whose warden has died, by the agent's copy of its fd; `opened` resolves when the next warden has opened the device. */
+  cut(fd: number, opened: () => Promise<void>): Promise<Proof>;
+}

@@ -1,0 +1,73 @@
+import type { BufferDefinition, Range } from "@lendbuf/shared/buffer";
+import type { Proof } from "@lendbuf/shared/delegation";
+import type { PciAddress, Region } from "@lendbuf/shared/device";
+import type { DeviceKind } from "./kind.ts";
+import { describeFunction } from "./pci.ts";
+
+/** The opening of a device by its next warden, as proof that nobody has it from before: the kernel lets one open it at a time. */
+export const OPENED_ANEW: Proof = {
+  method: "device-close",
+  scope: "device",
+  by: "agent",
+  answer: "0",
+  probe: "the device could be opened anew",
+  durationUs: null,
+};
+
+export interface VfioOptions {
+  /** The number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE in this kernel, where it has one. */
+  revokeFeature: number | null;
+  busMaster: boolean;
+}
+
+/** A PCI function that vfio-pci has. */
+export function vfioDevice(bdf: string, { revokeFeature, busMaster }: VfioOptions): DeviceKind {
+  return {
+    name: bdf,
+    kind: "vfio",
+    wardenArgs: [
+      "--bus-master",
+      busMaster ? "on" : "off",
+      ...(revokeFeature === null ? [] : ["--revoke-feature", String(revokeFeature)]),
+    ],
+    buffersYield: true,
+    opensOnce: true,
+    description: () => describe(describeFunction(bdf)),
+    pci: () => describeFunction(bdf) ?? null,
+    buffers: (regions) =>
+      regions
+        .filter(({ index, unlendable }) => index < 6 && unlendable === null)
+        .map((region) => wholeBar(bdf, region)),
+    // The kernel closed the device with its warden, and with it everything that was exported.
+    async cut(_fd, opened) {
+      await opened();
+      return OPENED_ANEW;
+    },
+  };
+}
+
+function describe(function_: PciAddress | undefined): string {
+  if (!function_) return "not in this machine any more";
+  const { vendor, product, vendorId, deviceId } = function_;
+  return `${vendor ?? `vendor ${vendorId}`} ${product ?? `device ${deviceId}`}`;
+}
+
+function wholeBar(device: string, { index, size, withheld }: Region): BufferDefinition {
+  return {
+    name: `${device}/bar${index}`,
+    device,
+    region: index,
+    ranges: withheld ? around(withheld, size) : [{ offset: 0, length: size }],
+    share: "exclusive",
+    scrub: "none",
+    description: withheld ? `All of BAR ${index} but the MSI-X table` : `All of BAR ${index}`,
+  };
+}
+
+function around({ offset, length }: Range, size: number): Range[] {
+  const after = offset + length;
+  return [
+    { offset: 0, length: offset },
+    { offset: after, length: size - after },
+  ].filter((range) => range.length > 0);
+}

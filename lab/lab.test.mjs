@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { MissingRequirement } from "../scripts/requirements.mjs";
+import { KERNELS } from "./kernel/kernels.mjs";
+import { requireMachine } from "./machine.mjs";
+import { runCases } from "./run-cases.mjs";
+
+/** Why this kernel cannot be started here, and what to do about it. */
+function obstacle(kernel) {
+  try {
+    requireMachine();
+  } catch (error) {
+    if (error instanceof MissingRequirement) return error.message;
+    throw error;
+  }
+  if (KERNELS[kernel].find() && KERNELS.stock.find()) return undefined;
+  return "the lab's kernels are not in the cache: node lab/prepare.mjs";
+}
+
+// Booted while the tests are collected, for the machine names its cases.
+const reports = {};
+for (const kernel of Object.keys(KERNELS)) reports[kernel] = obstacle(kernel) ?? (await runCases(kernel));
+/** What only root may do. */
+const rooted = obstacle("lab") ?? (await runCases("lab", "root"));
+
+describe.each([...Object.entries(reports), ["lab (as root)", rooted]])("under the %s kernel", (_, report) => {
+  if (typeof report === "string") return it("runs its cases", ({ skip }) => skip(report));
+
+  for (const { name, ok, why, skip: reason } of report.cases) {
+    it(name, ({ skip }) => {
+      if (reason) skip(String(reason));
+      expect(ok, why).toBe(true);
+    });
+  }
+
+  it.for(report.programs)("$program runs to its end", ({ status }) => {
+    expect(status, report.unexplained.join("\n")).toBe(0);
+  });
+
+  it("runs all programs, and each has cases", () => {
+    expect(report.programs.length).toBeGreaterThan(0);
+    expect(report.cases.length).toBeGreaterThanOrEqual(report.programs.length);
+  });
+
+  it("gives the kernel nothing to warn of", () => {
+    expect(report.console).not.toMatch(/WARNING:|BUG:|Oops|blocked for more than/);
+  });
+});
+
+describe.runIf(typeof reports.lab === "object")("the BAR's file, as this host sees it", () => {
+  const word = (offset) => reports.lab.bar.readUInt32LE(offset);
+
+  it("has what was stored through an export, and nothing of what was stored after the revoke", () => {
+    expect(word(0x1000).toString(16)).toBe("deadbeef");
+  });
+
+  it("has what a client stored through the warden's exports, and nothing of what it stored after their revokes", () => {
+    expect(reports.lab.bar.toString("latin1", 0x200000, 0x200004)).toBe("lent");
+  });
+
+  it("has what another device copied, and nothing of what it copied after the revoke", () => {
+    expect([0x100000, 0x100100, 0x100200].map(word)).toEqual([0x11223344, 0x11223344, 0]);
+  });
+});

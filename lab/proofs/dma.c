@@ -1,0 +1,78 @@
+// The lab kernel takes memory away from another device: edu copies through iommufd into a range that ivshmem lent,
+// until it is revoked.
+#define _GNU_SOURCE
+#include "proof.h"
+
+enum { kOffset = 0x100000, kLength = 0x2000, kIova = 0x100000, kEduBuffer = 0x40000, kToHost = 2 };
+enum { kSource = 0x80, kTarget = 0x88, kCount = 0x90, kCommand = 0x98, kRun = 1 };
+
+static volatile char* edu;
+
+static volatile uint64_t* edu_register(int offset) { return (volatile uint64_t*)(edu + offset); }
+
+// edu has no interrupt line here; its copy takes 100 ms of its own time.
+static void copy(uint64_t source, uint64_t target, uint64_t direction) {
+  *edu_register(kSource) = source;
+  *edu_register(kTarget) = target;
+  *edu_register(kCount) = sizeof(uint32_t);
+  *edu_register(kCommand) = direction | kRun;
+  while (*edu_register(kCommand) & kRun) usleep(1000);
+}
+
+static int map_for_dma(int iommufd, uint32_t ioas, int dmabuf, uint64_t iova) {
+  struct iommu_ioas_map_file request = {
+      .size = sizeof request,
+      .flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE,
+      .ioas_id = ioas,
+      .fd = dmabuf,
+      .length = kLength,
+      .iova = iova,
+  };
+  return error_of(ioctl(iommufd, IOMMU_IOAS_MAP_FILE, &request));
+}
+
+static void attach(int device, uint32_t ioas) {
+  struct vfio_device_attach_iommufd_pt request = {.argsz = sizeof request, .pt_id = ioas};
+  NEED(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &request));
+}
+
+static volatile char* map_registers(int device) {
+  struct vfio_region_info region = {.argsz = sizeof region, .index = kEduBar};
+  NEED(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &region));
+  void* address = mmap(NULL, region.size, PROT_READ | PROT_WRITE, MAP_SHARED, device, region.offset);
+  return NEED(address == MAP_FAILED ? (void*)-1 : address);
+}
+
+int main(void) {
+  guard();
+  int iommufd = NEED(open("/dev/iommu", O_RDWR | O_CLOEXEC));
+  int ivshmem = open_cdev(find_device(IVSHMEM), iommufd);
+  int importer = open_cdev(find_device(EDU), iommufd);
+  struct iommu_ioas_alloc space = {.size = sizeof space};
+  NEED(ioctl(iommufd, IOMMU_IOAS_ALLOC, &space));
+  attach(importer, space.out_ioas_id);
+  attach(ivshmem, space.out_ioas_id);
+  set_command(ivshmem, kMemory, 0);
+  set_command(importer, kMemory | kMaster, 0);
+  edu = map_registers(importer);
+
+  int dmabuf = NEED(export_range(ivshmem, kIvshmemBar, kOffset, kLength, O_RDWR));
+  volatile uint32_t* memory = map(dmabuf, kLength, PROT_READ | PROT_WRITE);
+  int error = map_for_dma(iommufd, space.out_ioas_id, dmabuf, kIova);
+  proves("iommufd imports an export for another device's DMA", error == 0, "%s", name_of(error));
+  store(memory, 0x11223344);
+  copy(kIova, kEduBuffer, 0);
+  copy(kEduBuffer, kIova + 0x100, kToHost);
+  proves("another device's DMA reads and writes the lent range", reads(memory + 0x40, 0x11223344), "%x", memory[0x40]);
+
+  error = revoke_export(dmabuf);
+  proves("an export with an importer can be revoked", error == 0, "%s", name_of(error));
+  copy(kEduBuffer, kIova + 0x200, kToHost);
+  error = map_for_dma(iommufd, space.out_ioas_id, dmabuf, 2 * kIova);
+  proves("a revoked export cannot be imported again: ENODEV", error == ENODEV, "%s", name_of(error));
+  int again = NEED(export_range(ivshmem, kIvshmemBar, kOffset, kLength, O_RDWR));
+  volatile uint32_t* fresh = map(again, kLength, PROT_READ);
+  proves("a new export sees what was there before", reads(fresh, 0x11223344) && reads(fresh + 0x40, 0x11223344), "%x",
+         fresh[0]);
+  proves("DMA after the revoke changed nothing", reads(fresh + 0x80, 0), "%x", fresh[0x80]);
+}

@@ -1,0 +1,88 @@
+// Boots the machine once and runs there what proves something of its kernel and of what is built here.
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { bundle } from "../scripts/bundle.mjs";
+import { ROOT } from "../scripts/step.mjs";
+import { makeStockKernel } from "./kernel/stock-kernel.mjs";
+import { bootMachine } from "./machine.mjs";
+import { must } from "./must.mjs";
+
+/** C programs of lab/proofs, by the kernel that they are about; those of lab/cases run under both. */
+const PROOFS = { lab: ["revoke", "dma", "hostile"], stock: ["stock"] };
+/** What runs as whom. */
+const CASES = { lab: "lab/cases", root: "lab/cases/root" };
+/** Programs that cases use, by the variables in which they find them. */
+const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts" };
+
+// As deep below the root as an app's bundle, from where packages/native finds what it built.
+const BUNDLES = join(ROOT, "node_modules/.cache");
+const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
+const COMPILE_TIMEOUT_MS = 2 * 60_000;
+const MACHINE_TIMEOUT_MS = 5 * 60_000;
+
+/**
+ * Answers what the programs said: `cases`, each with name, ok, why, and skip where it was not tried; `programs`, each with the status it ended
+ * with; what the kernel wrote on its `console`; and the `bar`, all that ivshmem's memory holds in the end.
+ */
+export async function runCases(kernel, account = "lab") {
+  mkdirSync(BUNDLES, { recursive: true });
+  const folder = mkdtempSync(join(BUNDLES, "lab-"));
+  chmodSync(folder, 0o755); // for the ordinary user inside
+  try {
+    const proofs = account === "lab" ? await compileProofs(kernel, folder) : [];
+    const programs = [...proofs, ...(await bundleCases(CASES[account], folder))];
+    await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+    const env = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
+    const reporter = join(folder, "reporter.mjs");
+    copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
+    const bar = join(folder, "bar");
+    const lines = [];
+    const command = ["/bin/sh", join(ROOT, "lab/guest/run-programs"), reporter, ...programs];
+    const { console } = await bootMachine({
+      ...{ kernel, account, command, env, bar, files: [folder], timeoutMs: MACHINE_TIMEOUT_MS, niceness: 10 }, // other tests run meanwhile, by the clock
+      onLine: (line) => lines.push(line),
+    }).catch((error) => {
+      throw new Error(`${error.message}\nThe programs said:\n${lines.join("\n")}`, { cause: error });
+    });
+    const said = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    return {
+      cases: said.filter(({ name }) => name !== undefined),
+      programs: said.filter(({ program }) => program !== undefined),
+      unexplained: lines.filter((line) => !line.startsWith("{")),
+      console,
+      bar: readFileSync(bar),
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Static, so that they run whatever the machine shows of this host. */
+async function compileProofs(kernel, folder) {
+  const include = join(await makeStockKernel(), "include"); // ours may be older than the interfaces
+  return Promise.all(
+    PROOFS[kernel].map(async (name) => {
+      const program = join(folder, name);
+      const flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-isystem", include];
+      const source = join(ROOT, "lab/proofs", `${name}.c`);
+      await must(`lab proof ${name}`, ["cc", ...flags, "-o", program, source], { timeoutMs: COMPILE_TIMEOUT_MS });
+      return program;
+    }),
+  );
+}
+
+async function bundleCases(from, folder) {
+  const cases = readdirSync(join(ROOT, from)).filter((name) => name.endsWith(".ts"));
+  return Promise.all(
+    cases.map(async (name) => {
+      const outfile = join(folder, `${basename(name, ".ts")}.mjs`);
+      await bundle({
+        entry: pathToFileURL(join(ROOT, from, name)),
+        outfile: pathToFileURL(outfile),
+        sourcemap: "inline",
+      });
+      return outfile;
+    }),
+  );
+}
