@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { constants, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HostFiles } from "./host-files.ts";
 
 /** A host whose kernel is told what to do: root's. Calls do not block this process, for the kernel may take its time. */
 export class HostControl extends HostFiles {
-  /** Writes into a file of sysfs, in one call. */
+  /** Writes into a file of sysfs, which is there and often cannot be read, in one call. */
   async write(path: string, text: string): Promise<void> {
-    const file = await open(join(this.root, path), "r+");
+    const file = await open(join(this.root, path), constants.O_WRONLY);
     try {
       await file.write(text);
     } finally {
