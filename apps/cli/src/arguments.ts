@@ -1,5 +1,6 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
 import { spawnSync } from "node:child_process";
+import { parseBdf } from "@lendbuf/host/pci-function";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { InvalidArgumentError, Option } from "commander";
@@ -36,6 +37,13 @@ export function bufferName(text: string): string {
 
 export function deviceName(text: string): string {
   return name(text, "devices");
+}
+
+/** A PCI function's address; collects: for `<bdf...>`. */
+export function bdfs(text: string, before: string[] = []): string[] {
+  const bdf = parseBdf(text);
+  if (!bdf) throw new InvalidArgumentError("Write a PCI address as 0000:01:00.0 or 01:00.0; lspci -D lists them.");
+  return before.includes(bdf) ? before : [...before, bdf];
 }
 
 /** `uid:1000`, or a user's name of this host. */

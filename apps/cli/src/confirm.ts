@@ -1,5 +1,5 @@
-import { createInterface } from "node:readline/promises";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import { ask } from "./ask.ts";
 import { EXIT } from "./exit-codes.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { DELEGATION_COLUMNS } from "./output/delegation.ts";
@@ -19,15 +19,4 @@ export async function confirm(delegations: readonly Delegation[], total: number)
   tell(`${lines.join("\n")}\n`);
   const answer = await ask(`End ${total === 1 ? "it" : `all ${total}`}? [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim())) throw new Failure("CANCELLED", EXIT.failed, "Nothing was ended.");
-}
-
-async function ask(question: string): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  // Ctrl-D and Ctrl-C close it without an answer, which is a no.
-  const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
-  try {
-    return await Promise.race([terminal.question(question), closed]);
-  } finally {
-    terminal.close();
-  }
 }

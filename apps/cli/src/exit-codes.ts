@@ -21,7 +21,7 @@ export const EXIT = {
 
 export const EXIT_CODES: readonly [code: string, meaning: string][] = [
   ["0", "done"],
-  ["1", "something unforeseen failed, here or in the agent"],
+  ["1", "something unforeseen failed, here or in the agent; doctor: something keeps real devices from being lent"],
   ["2", "asked wrongly: an unknown command or option, a value that makes no sense"],
   ["3", "not yours, or not allowed to you"],
   ["4", "no such buffer, device or delegation"],

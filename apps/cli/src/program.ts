@@ -7,8 +7,10 @@ import { addClaim } from "./commands/claim.ts";
 import { addDefine } from "./commands/define.ts";
 import { addDelegate } from "./commands/delegate.ts";
 import { addDelegations } from "./commands/delegations.ts";
+import { addDevice } from "./commands/device.ts";
 import { addDevices } from "./commands/devices.ts";
 import { addDmabufs } from "./commands/dmabufs.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
@@ -35,12 +37,22 @@ export function buildProgram(): Command {
     .addHelpText("after", "\nlendbuf help exit-codes lists the exit codes.");
 
   program.commandsGroup("Look:");
-  for (const add of [addStatus, addDevices, addBuffers, addDelegations, addHolders, addDmabufs, addWatch, addAudit])
-    add(program);
+  const looks = [
+    addStatus,
+    addDevices,
+    addBuffers,
+    addDelegations,
+    addHolders,
+    addDmabufs,
+    addWatch,
+    addAudit,
+    addDoctor,
+  ];
+  for (const add of looks) add(program);
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine]) add(program);
+  for (const add of [addRevoke, addDefine, addUndefine, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addToken]) add(program);
   addExitCodes(program);

@@ -4,6 +4,7 @@ import type { AuditEntry, AuditVerdict } from "./audit.ts";
 import { BUFFER_NAME, type BufferView, type Contents, MAX_NAME_LENGTH, MAX_RANGES, type Occupancy } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
 import type { Device } from "./device.ts";
+import type { Diagnosis } from "./doctor.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
@@ -44,6 +45,7 @@ export const INPUTS = {
   "status.get": None,
   "status.watch": None,
   "devices.list": None,
+  "host.doctor": None,
   "buffers.list": z
     .strictObject({
       device: Name.optional(),
@@ -182,6 +184,7 @@ interface Outputs {
   "status.get": Status;
   "status.watch": Status;
   "devices.list": Device[];
+  "host.doctor": Diagnosis;
   "buffers.list": Page<BufferView, string>;
   "buffers.get": BufferView;
   "buffers.define": BufferView;

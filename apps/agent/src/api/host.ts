@@ -1,8 +1,14 @@
+import { diagnose } from "@lendbuf/host/doctor/diagnose";
+import { HostFiles } from "@lendbuf/host/host-files";
 import { inventoryOf, matches } from "../holders/inventory.ts";
 import { paged } from "./page.ts";
 import { input, type Output, requireOperator, router } from "./trpc.ts";
 
 export const hostRouter = router({
+  doctor: input("host.doctor").query(({ ctx: { core } }): Output<"host.doctor"> => {
+    const devices = [...core.devices.values()].map((device) => device.view());
+    return diagnose({ files: new HostFiles(), devices, noAgent: null });
+  }),
   dmabufs: input("host.dmabufs").query(
     async ({ ctx, input: { search, cursor = 0, limit } }): Promise<Output<"host.dmabufs">> => {
       requireOperator(ctx, "look at all dma-bufs of the host");

@@ -12,6 +12,7 @@ import { router } from "./trpc.ts";
 export const appRouter = router({
   status: statusRouter,
   devices: devicesRouter,
+  host: hostRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
   host: hostRouter,
