@@ -15,7 +15,6 @@ export const appRouter = router({
   host: hostRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
-  host: hostRouter,
   audit: auditRouter,
   sessions: sessionsRouter,
   tokens: tokensRouter,
