@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MissingRequirement } from "../scripts/requirements.mjs";
 import { KERNELS } from "./kernel/kernels.mjs";
-import { requireMachine } from "./machine.mjs";
+import { bootMachine, requireMachine } from "./machine.mjs";
 import { runCases } from "./run-cases.mjs";
 
 /** Why this kernel cannot be started here, and what to do about it. */
@@ -60,4 +60,38 @@ describe.runIf(typeof reports.lab === "object")("the BAR's file, as this host se
   it("has what another device copied, and nothing of what it copied after the revoke", () => {
     expect([0x100000, 0x100100, 0x100200].map(word)).toEqual([0x11223344, 0x11223344, 0]);
   });
+});
+
+describe.runIf(typeof reports.lab === "object")("the machine", () => {
+  const lab = { kernel: "lab", timeoutMs: 60_000 };
+
+  it("hands on what a command says and the code it exits with, and lets it write nothing of this host", async () => {
+    const lines = [];
+    const command = ["sh", "-c", 'echo "it\'s $GREETING"; id -u; touch package.json 2>/dev/null || exit 7'];
+
+    const { code } = await bootMachine({
+      ...{ ...lab, command, env: { GREETING: "hello" } },
+      onLine: (line) => lines.push(line),
+    });
+
+    expect(lines).toEqual(["it's hello", "1000"]);
+    expect(code).toBe(7);
+  }, 70_000);
+
+  it("is ended at its time limit, and says so", async () => {
+    const command = ["sh", "-c", "echo started; while :; do sleep 60; done"];
+
+    const ended = bootMachine({ ...lab, command, timeoutMs: 500 });
+
+    await expect(ended).rejects.toThrow("did not end within 0.5 s");
+  });
+
+  it("is ended by its signal", async () => {
+    const stop = new AbortController();
+    const command = ["sh", "-c", "echo started; while :; do sleep 60; done"];
+
+    const ended = bootMachine({ ...lab, command, signal: stop.signal, onLine: () => stop.abort(new Error("enough")) });
+
+    await expect(ended).rejects.toThrow("enough");
+  }, 70_000);
 });

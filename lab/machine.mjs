@@ -46,7 +46,7 @@ export async function bootMachine({ kernel, command, bar, forward, files = [], .
     const machine = { image: join(image, "bzImage"), initrd, memory, forward, devices, folder };
     return await run(qemu(machine), folder, rest);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

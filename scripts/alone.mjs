@@ -19,11 +19,17 @@ export async function alone(name, work, wait) {
 
 function listens(server, name) {
   return new Promise((resolve, reject) => {
-    const refuse = (error) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error));
-    server.once("error", refuse);
-    server.listen(`\0lendbuf-${createHash("sha256").update(name).digest("hex").slice(0, 16)}`, () => {
+    const accept = () => {
       server.off("error", refuse);
       resolve(true);
-    });
+    };
+    const refuse = (error) => {
+      server.off("listening", accept);
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    };
+    server.once("listening", accept);
+    server.once("error", refuse);
+    server.listen(`\0lendbuf-${createHash("sha256").update(name).digest("hex").slice(0, 16)}`);
   });
 }

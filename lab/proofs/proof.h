@@ -152,22 +152,27 @@ static inline int open_cdev(const char* folder, int iommufd) {
   return NEED(device);
 }
 
-static inline int export_range(int device, uint32_t bar, uint64_t offset, uint64_t length, int flags) {
-  size_t size = sizeof(struct vfio_device_feature) + sizeof(struct vfio_device_feature_dma_buf) +
-                sizeof(struct vfio_region_dma_range);
+static inline int export_ranges(int device, uint32_t bar, const struct vfio_region_dma_range* ranges, uint32_t count,
+                                int flags) {
+  size_t size =
+      sizeof(struct vfio_device_feature) + sizeof(struct vfio_device_feature_dma_buf) + count * sizeof *ranges;
   struct vfio_device_feature* feature = calloc(1, size);
   feature->argsz = size;
   feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
   struct vfio_device_feature_dma_buf* request = (void*)feature->data;
   request->region_index = bar;
   request->open_flags = flags | O_CLOEXEC;
-  request->nr_ranges = 1;
-  request->dma_ranges[0] = (struct vfio_region_dma_range){.offset = offset, .length = length};
+  request->nr_ranges = count;
+  memcpy(request->dma_ranges, ranges, count * sizeof *ranges);
   int dmabuf = ioctl(device, VFIO_DEVICE_FEATURE, feature);
   int error = errno;
   free(feature);
   errno = error;
   return dmabuf;
+}
+
+static inline int export_range(int device, uint32_t bar, uint64_t offset, uint64_t length, int flags) {
+  return export_ranges(device, bar, &(struct vfio_region_dma_range){offset, length}, 1, flags);
 }
 
 static inline volatile uint32_t* map(int fd, size_t length, int protection) {

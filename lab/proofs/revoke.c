@@ -4,6 +4,25 @@
 
 enum { kOffset = 0x1000, kLength = 0x4000, kReadWrite = PROT_READ | PROT_WRITE };
 
+// Two ranges, the second in front of the first: a mapping shows them in the order in which they were asked for.
+static void several_ranges(int device) {
+  const uint64_t front = 0x20000, back = 0x30000;
+  volatile uint32_t* memory = map(NEED(export_range(device, kIvshmemBar, front, 0x20000, O_RDWR)), 0x20000, kReadWrite);
+  store(memory, 0x1111);
+  store(memory + (back - front) / sizeof *memory, 0x2222);
+  const struct vfio_region_dma_range ranges[] = {{back, kPage}, {front, 2 * kPage}};
+  int both = NEED(export_ranges(device, kIvshmemBar, ranges, 2, O_RDWR));
+  volatile uint32_t* lent = map(both, 3 * kPage, kReadWrite);
+  volatile uint32_t* second = lent + kPage / sizeof *lent;
+  proves("an export of two ranges shows them one after the other", reads(lent, 0x2222) && reads(second, 0x1111), "%s",
+         "loads");
+  int error = map_error(both, 4 * kPage, PROT_READ);
+  proves("an export cannot be mapped beyond its end", error == EINVAL, "%s", name_of(error));
+  error = revoke_export(both);
+  proves("revoking it takes both ranges away, and nothing else",
+         error == 0 && is_gone(lent) && is_gone(second) && reads(memory, 0x1111), "%s", name_of(error));
+}
+
 int main(void) {
   guard();
   struct grouped ivshmem = open_in_group(find_device(IVSHMEM));
@@ -49,6 +68,7 @@ int main(void) {
   error = revoke_by_device(ivshmem.device, third, 0);
   proves("the feature revokes a fresh export", was_there && error == 0 && is_gone(fresh), "%s", name_of(error));
 
+  several_ranges(ivshmem.device);
   close(ivshmem.device);
   proves("after the last close of the device, every mapping is gone", is_gone((void*)other), "%s", "load");
   error = revoke_export(second);
