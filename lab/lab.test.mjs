@@ -1,20 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { MissingRequirement } from "../scripts/requirements.mjs";
 import { KERNELS } from "./kernel/kernels.mjs";
-import { bootMachine, requireMachine } from "./machine.mjs";
+import { bootMachine } from "./machine.mjs";
+import { obstacle } from "./obstacle.mjs";
 import { runCases } from "./run-cases.mjs";
-
-/** Why this kernel cannot be started here, and what to do about it. */
-function obstacle(kernel) {
-  try {
-    requireMachine();
-  } catch (error) {
-    if (error instanceof MissingRequirement) return error.message;
-    throw error;
-  }
-  if (KERNELS[kernel].find() && KERNELS.stock.find()) return undefined;
-  return "the lab's kernels are not in the cache: node lab/prepare.mjs";
-}
 
 // Booted while the tests are collected, for the machine names its cases.
 const reports = {};
