@@ -1,4 +1,5 @@
 "use client";
+import type { Device } from "@lendbuf/shared/device";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { Moment } from "../../ui/moment.tsx";
@@ -40,12 +41,9 @@ export function HostFacts({ rows }: { rows: readonly BufferRow[] }) {
         )}
       </Fact>
       <Fact name="Takes back by" className="col-span-3">
-        {devices.map(({ name, capability }) => (
-          <span key={name} className="mr-3 whitespace-nowrap" title={capability?.detail}>
-            <span className="code">{name}</span>{" "}
-            <span className="text-muted">
-              {capability?.method ? `${capability.method}, ${SCOPES[capability.scope]}` : "not tested yet"}
-            </span>
+        {byMethod(devices).map(({ words, names, detail }) => (
+          <span key={words} className="mr-3 inline-block" title={detail}>
+            <span className="code">{names}</span> <span className="text-muted">{words}</span>
           </span>
         ))}
       </Fact>
@@ -58,6 +56,23 @@ export function HostFacts({ rows }: { rows: readonly BufferRow[] }) {
     </dl>
   );
 }
+
+/** A line for each way, with the devices that it serves. */
+function byMethod(devices: readonly Device[]): { words: string; names: string; detail: string }[] {
+  const groups = new Map<string, Device[]>();
+  for (const device of devices) {
+    const { method, scope } = device.capability ?? { method: null, scope: "none" };
+    const words = method ? `${method}, ${SCOPES[scope]}` : "not tested, or in vain";
+    groups.set(words, [...(groups.get(words) ?? []), device]);
+  }
+  return [...groups].map(([words, its]) => ({
+    words,
+    names: its.length > MAX_NAMED ? `${its.length} devices` : its.map(({ name }) => name).join(", "),
+    detail: its.map(({ name, capability }) => `${name}: ${capability?.detail ?? "not tested yet"}`).join("\n"),
+  }));
+}
+
+const MAX_NAMED = 2;
 
 const SCOPES = { buffer: "one buffer at a time", device: "all of the device at once", none: "not by force" };
 
