@@ -4,6 +4,7 @@ import { cli } from "./cli.ts";
 import { cycle } from "./cycle.ts";
 import { door } from "./door.ts";
 import { fillHere } from "./history.ts";
+import { holders } from "./holders.ts";
 import { kill } from "./kill.ts";
 import { settle } from "./machine.ts";
 import { parts } from "./parts.ts";
@@ -17,6 +18,7 @@ const ALL: Record<string, () => Promise<Line[]>> = {
   "revoke-all": revokeAll,
   start,
   kill,
+  holders,
   door,
   cli,
   access,

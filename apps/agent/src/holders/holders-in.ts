@@ -1,7 +1,6 @@
 import type { Holder, Visibility } from "@lendbuf/shared/holder";
 import type { Core } from "../core.ts";
 import type { Scan } from "./scans.ts";
-import { unseenWords } from "./unseen.ts";
 
 /** Who holds a file, everybody else before ourselves. */
 export function holdersIn(core: Core, scan: Scan, key: string): Holder[] {
@@ -15,6 +14,6 @@ export function holdersIn(core: Core, scan: Scan, key: string): Holder[] {
 }
 
 export function visibilityOf(scan: Scan): Visibility {
-  const { at, processes, hidden } = scan;
-  return { at, processes, hidden, notes: unseenWords(scan) };
+  const { at, processes, hidden, notes } = scan;
+  return { at, processes, hidden, notes: [...notes] };
 }

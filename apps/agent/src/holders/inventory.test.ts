@@ -3,22 +3,22 @@ import { expect, it } from "vitest";
 import { dmaBufsIn, matches } from "./inventory.ts";
 import type { Found } from "./scans.ts";
 
-const found = (fields: Partial<Found>): Found => ({
-  ...{ kind: "holder", dev: 9, ino: 37, pid: 42, uid: 7, command: "capture" },
+const found = (fields: Partial<Found & { ino: number }>): Found & { ino: number } => ({
+  ...{ ino: 37, pid: 42, uid: 7, command: "capture" },
   ...{ fds: [3], fdCount: 1, mappingCount: 2, isDmaBuf: true, ...fields },
 });
 const fdinfo = "size:\t4096\ncount:\t5\nexp_name:\tudmabuf\nname:\tring\n";
 const kernel = { size: 4096, count: 1, exporter: "drm", name: null };
 
-const look = (all: Found[], fdinfos: [string, string][] = [["9 37", `ino:\t37\n${fdinfo}`]]) => ({
-  holders: new Map(all.map((one) => [`${one.dev} ${one.ino}`, [one]])),
+const look = (all: (Found & { ino: number })[], fdinfos: [string, string][] = [["9 37", `ino:\t37\n${fdinfo}`]]) => ({
+  holders: new Map(all.map((one) => [`9 ${one.ino}`, [one]])),
   dmaBufs: new Map(fdinfos),
   delegations: new Map([["9 37", 12]]),
 });
 const holdersOf =
   ({ holders }: ReturnType<typeof look>) =>
   (key: string): Holder[] =>
-    (holders.get(key) ?? []).map(({ kind: _kind, dev: _dev, ino: _ino, isDmaBuf: _is, ...rest }) => ({
+    (holders.get(key) ?? []).map(({ isDmaBuf: _is, ...rest }) => ({
       ...rest,
       role: null,
     }));

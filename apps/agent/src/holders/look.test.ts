@@ -16,11 +16,11 @@ it("finds a file by its device and inode, whatever it is called, and leaves out 
   const without = await look([String(process.pid)], `${dev} ${ino}`);
   closeSync(fd);
 
-  expect(findings.filter(({ kind }) => kind === "holder")).toMatchObject([
-    { pid: process.pid, uid: process.getuid!(), ino, fds: [fd], fdCount: 1, mappingCount: 0, isDmaBuf: false },
+  expect(findings.filter(({ kind }) => kind === "process")).toMatchObject([
+    { pid: process.pid, uid: process.getuid!(), holds: [[dev, ino, 1, 0, 0, fd]] },
   ]);
   expect(stuckAt).toBeNull();
-  expect(without.findings.filter(({ kind }) => kind === "holder")).toEqual([]);
+  expect(without.findings.filter(({ kind }) => kind === "process")).toEqual([]);
 });
 
 it("gives the program up where it does not get on, says at what, and leaves nothing running", async () => {

@@ -1,9 +1,20 @@
 import { fstatSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { Live } from "../delegations/live.ts";
 import type { Finding } from "./finding.ts";
 import { look } from "./look.ts";
+import { unseenWords } from "./unseen.ts";
 
-export type Found = Finding & { kind: "holder" };
+/** A process, and how it holds one file. */
+export interface Found {
+  pid: number;
+  uid: number;
+  command: string;
+  fds: number[];
+  fdCount: number;
+  mappingCount: number;
+  isDmaBuf: boolean;
+}
 
 /** What one look at all processes has found. */
 export interface Scan {
@@ -16,12 +27,15 @@ export interface Scan {
   at: number;
   processes: number;
   hidden: number;
-  /** The processes at which it got stuck, and which were left out then. */
-  stuck: string[];
-  /** It came to the end of /proc. */
-  isWhole: boolean;
+  /** What could not be seen, in words for people. */
+  notes: string[];
 }
 
+/** Those who ask one after the other share a look: it begins when nobody has asked for so long. */
+const GATHER_MS = 10;
+const MAX_GATHER_MS = 50;
+/** How many programs look at the same time, each at its share of the processes. */
+const SHARES = Math.min(4, availableParallelism());
 /** So many processes at most may each hold a look up for a while. */
 const MAX_STUCK = 3;
 
@@ -36,6 +50,8 @@ export class Scans {
   readonly #keys = new WeakMap<NonNullable<Live["exported"]>, string>();
   #running: Promise<unknown> | undefined;
   #next: Promise<Scan> | undefined;
+  /** How often. */
+  #asked = 0;
 
   constructor(exported: () => Iterable<Live>) {
     this.#exported = exported;
@@ -43,6 +59,7 @@ export class Scans {
 
   /** Rejects where the program that looks cannot run. */
   look(): Promise<Scan> {
+    this.#asked++;
     this.#next ??= this.#lookAfter(this.#running);
     return this.#next;
   }
@@ -57,6 +74,7 @@ export class Scans {
 
   async #lookAfter(running: Promise<unknown> | undefined): Promise<Scan> {
     await running?.catch(() => {});
+    await this.#gather();
     const scan = this.#scan();
     this.#running = scan;
     this.#next = undefined;
@@ -74,43 +92,57 @@ export class Scans {
       const key = this.keyOf(live);
       if (key !== undefined) delegations.set(key, live.record.id);
     }
-    const stuck: string[] = [];
-    for (;;) {
-      const { findings, stuckAt } = await look(stuck, [...delegations.keys()].join("\n"));
-      if (stuckAt !== null) stuck.push(stuckAt);
-      if (stuckAt === null || stuck.length === MAX_STUCK) return scanOf(findings, { at, delegations, stuck });
+    const keys = [...delegations.keys()].join("\n");
+    const shares = Array.from({ length: SHARES }, (_none, i) => lookAtShare(`${i}/${SHARES}`, keys));
+    return scanOf(await Promise.all(shares), at, delegations);
+  }
+
+  async #gather(): Promise<void> {
+    const end = performance.now() + MAX_GATHER_MS;
+    for (let asked = 0; asked !== this.#asked && performance.now() < end; ) {
+      asked = this.#asked;
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     }
   }
 }
 
-function scanOf(
-  findings: readonly Finding[],
-  { at, delegations, stuck }: Pick<Scan, "at" | "delegations" | "stuck">,
-): Scan {
-  const scan: Scan = {
-    at,
-    delegations,
-    stuck,
-    isWhole: false,
-    holders: new Map(),
-    dmaBufs: new Map(),
-    processes: 0,
-    hidden: 0,
-  };
-  for (const finding of findings) take(scan, finding);
+interface SharedLook {
+  findings: Finding[];
+  /** The processes at which it got stuck, and which were left out then. */
+  stuck: string[];
+  isWhole: boolean;
+}
+
+async function lookAtShare(share: string, keys: string): Promise<SharedLook> {
+  const stuck: string[] = [];
+  for (;;) {
+    const { findings, stuckAt } = await look(["--share", share, ...stuck], keys);
+    if (stuckAt !== null) stuck.push(stuckAt);
+    if (stuckAt === null || stuck.length === MAX_STUCK) return { findings, stuck, isWhole: stuckAt === null };
+  }
+}
+
+function scanOf(looks: readonly SharedLook[], at: number, delegations: Scan["delegations"]): Scan {
+  const scan: Scan = { at, delegations, holders: new Map(), dmaBufs: new Map(), processes: 0, hidden: 0, notes: [] };
+  for (const { findings } of looks) for (const finding of findings) take(scan, finding);
+  const stuck = looks.flatMap((one) => one.stuck);
+  scan.notes = unseenWords({ hidden: scan.hidden, stuck, isWhole: looks.every(({ isWhole }) => isWhole) });
   return scan;
 }
 
 function take(scan: Scan, finding: Finding): void {
   if (finding.kind === "end") {
-    scan.isWhole = true;
-    scan.processes = finding.processes;
-    scan.hidden = finding.hidden;
+    scan.processes += finding.processes;
+    scan.hidden += finding.hidden;
   } else if (finding.kind === "dmabuf") scan.dmaBufs.set(keyOf(finding), finding.fdinfo);
-  else if (finding.kind === "holder") {
-    const key = keyOf(finding);
-    const holders = scan.holders.get(key);
-    if (holders) holders.push(finding);
-    else scan.holders.set(key, [finding]);
+  else if (finding.kind === "process") {
+    const { pid, uid, command } = finding;
+    for (const [dev, ino, fdCount, mappingCount, isDmaBuf, ...fds] of finding.holds) {
+      const key = keyOf({ dev, ino });
+      const found = { pid, uid, command, fds, fdCount, mappingCount, isDmaBuf: isDmaBuf === 1 };
+      const others = scan.holders.get(key);
+      if (others) others.push(found);
+      else scan.holders.set(key, [found]);
+    }
   }
 }

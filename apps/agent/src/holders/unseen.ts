@@ -1,11 +1,19 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import type { Scan } from "./scans.ts";
 
 /** The first pid namespace's inode (PROC_PID_INIT_INO): whoever is in another sees only the processes of that. */
 const HOST_PIDS = "pid:[4026531836]";
 
+interface Unseen {
+  /** How many processes could not be looked at. */
+  hidden: number;
+  /** Those at which the look got stuck; counted as hidden where it is whole. */
+  stuck: readonly string[];
+  /** It came to the end of /proc. */
+  isWhole: boolean;
+}
+
 /** What a look at /proc could not see on this host, and what to do about it. */
-export function unseenWords({ hidden, stuck, isWhole }: Pick<Scan, "hidden" | "stuck" | "isWhole">): string[] {
+export function unseenWords({ hidden, stuck, isWhole }: Unseen): string[] {
   const notes: string[] = [];
   const unreadable = hidden - (isWhole ? stuck.length : 0);
   if (unreadable > 0) notes.push(`${unreadable === 1 ? "1 process" : `${unreadable} processes`} ${whyHidden()}`);

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace lendbuf {
 
@@ -18,25 +17,28 @@ class JsonLine {
     line_ += std::to_string(value);
   }
 
-  void Boolean(const char* name, bool value) {
-    Name(name);
-    line_ += value ? "true" : "false";
-  }
-
   void Text(const char* name, std::string_view value) {
     Name(name);
     Quote(value);
   }
 
-  void Numbers(const char* name, const std::vector<uint32_t>& values) {
+  // A list, of numbers or of lists.
+  void Begin(const char* name) {
     Name(name);
     line_ += '[';
-    for (uint32_t value : values) {
-      if (line_.back() != '[') line_ += ',';
-      line_ += std::to_string(value);
-    }
-    line_ += ']';
   }
+
+  void BeginItem() {
+    Separate();
+    line_ += '[';
+  }
+
+  void Item(uint64_t value) {
+    Separate();
+    line_ += std::to_string(value);
+  }
+
+  void End() { line_ += ']'; }
 
   void Print() const { printf("%s}\n", line_.c_str()); }
 
@@ -45,6 +47,10 @@ class JsonLine {
     line_ += ',';
     Quote(name);
     line_ += ':';
+  }
+
+  void Separate() {
+    if (line_.back() != '[') line_ += ',';
   }
 
   void Quote(std::string_view text) {

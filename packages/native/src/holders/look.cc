@@ -64,15 +64,9 @@ uid_t UidOf(int process) {
 Look::Result Look::At(int process, pid_t pid) {
   int files = LookAtFds(process);
   int memory = LookAtMaps(process);
-  if (!holders_.empty()) {
-    std::string command = ReadSmall(process, "comm");
-    if (command.ends_with('\n')) command.pop_back();
-    uid_t uid = UidOf(process);
-    for (auto& [key, holder] : holders_) {
-      holder.pid = pid;
-      holder.uid = uid;
-      holder.command = command;
-    }
+  if (!held_.empty()) {
+    process_ = {pid, UidOf(process), ReadSmall(process, "comm")};
+    if (process_.command.ends_with('\n')) process_.command.pop_back();
   }
   for (int error : {files, memory})
     if (error != 0 && ResultOf(error) == Result::kHidden) return HasNothing(process) ? Result::kSeen : Result::kHidden;
@@ -80,13 +74,6 @@ Look::Result Look::At(int process, pid_t pid) {
 }
 
 Look::Result Look::ResultOf(int error) { return error == EACCES || error == EPERM ? Result::kHidden : Result::kGone; }
-
-std::vector<Holder> Look::TakeHolders() {
-  std::vector<Holder> holders;
-  for (auto& [key, holder] : holders_) holders.push_back(std::move(holder));
-  holders_.clear();
-  return holders;
-}
 
 // 0, or the errno of what could not be seen.
 int Look::LookAtFds(int process) {
@@ -115,8 +102,8 @@ int Look::LookAtFds(int process) {
 }
 
 void Look::TakeFd(const Key& key, const char* name) {
-  Holder& holder = HolderOf(key);
-  if (holder.fd_count++ < kMaxFds) holder.fds.push_back(strtoul(name, nullptr, 10));
+  Held& held = held_[key];
+  if (held.fd_count++ < kMaxFds) held.fds.push_back(strtoul(name, nullptr, 10));
 }
 
 // Any file could be called so in a name space of its own: only a dma-buf's fdinfo names an exporter.
@@ -130,7 +117,7 @@ void Look::TakeDmaBuf(int process, int folder, const char* name) {
     dma_bufs_.emplace(*key, std::move(fdinfo));
   }
   TakeFd(*key, name);
-  HolderOf(*key).is_dma_buf = true;
+  held_[*key].is_dma_buf = true;
 }
 
 int Look::LookAtMaps(int process) {
@@ -164,15 +151,9 @@ void Look::TakeMapping(std::string_view line) {
   // Without a descriptor to read its fdinfo from, the name and a device that is no disk must do.
   is_dma_buf = is_dma_buf && (told_.contains(key) || major == 0);
   if (!is_dma_buf && !wanted_.contains(key)) return;
-  Holder& holder = HolderOf(key);
-  ++holder.mapping_count;
-  holder.is_dma_buf |= is_dma_buf;
-}
-
-Holder& Look::HolderOf(const Key& key) {
-  Holder& holder = holders_[key];
-  holder.key = key;
-  return holder;
+  Held& held = held_[key];
+  ++held.mapping_count;
+  held.is_dma_buf |= is_dma_buf;
 }
 
 bool ReadAll(int fd, std::string* text) {

@@ -22,11 +22,14 @@ struct Key {
 
 using Keys = std::set<Key>;
 
-struct Holder {
-  Key key;
+struct Process {
   pid_t pid = 0;
   uid_t uid = 0;
   std::string command;
+};
+
+// How a process holds a file.
+struct Held {
   std::vector<uint32_t> fds;  // the first few
   uint64_t fd_count = 0;
   uint64_t mapping_count = 0;
@@ -46,9 +49,12 @@ class Look {
   // What a failed call says of the process that it was about.
   static Result ResultOf(int error);
 
+  // The one that was looked at last, where it holds anything.
+  const Process& process() const { return process_; }
+
   // What was found since they were taken last; the fdinfo of each dma-buf once.
-  std::vector<Holder> TakeHolders();
-  std::map<Key, std::string> TakeDmaBufs() { return std::move(dma_bufs_); }
+  std::map<Key, Held> TakeHeld() { return std::exchange(held_, {}); }
+  std::map<Key, std::string> TakeDmaBufs() { return std::exchange(dma_bufs_, {}); }
 
  private:
   int LookAtFds(int process);
@@ -56,10 +62,10 @@ class Look {
   void TakeFd(const Key& key, const char* name);
   void TakeDmaBuf(int process, int folder, const char* name);
   void TakeMapping(std::string_view line);
-  Holder& HolderOf(const Key& key);
 
   const Keys& wanted_;
-  std::map<Key, Holder> holders_;
+  Process process_;
+  std::map<Key, Held> held_;
   std::map<Key, std::string> dma_bufs_;
   std::set<Key> told_;
 };

@@ -1,4 +1,5 @@
 // lendbuf-holders [PID…] < KEYS   who holds these files, and every dma-buf of the host; the PIDs are not looked at
+// lendbuf-holders --share I/N [PID…] < KEYS   the same of one in N processes
 // lendbuf-holders --bufinfo       what debugfs says of all dma-bufs
 //
 // KEYS are lines of "DEV INO" in decimal, as fstat(2) has them. Prints a line of JSON for each thing found, and a last
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <map>
 #include <set>
 #include <string>
 
@@ -34,17 +36,20 @@ Keys ReadKeys() {
   return keys;
 }
 
-void Show(const Holder& holder) {
-  JsonLine line("holder");
-  line.Number("dev", holder.key.device);
-  line.Number("ino", holder.key.inode);
-  line.Number("pid", holder.pid);
-  line.Number("uid", holder.uid);
-  line.Text("command", holder.command);
-  line.Numbers("fds", holder.fds);
-  line.Number("fdCount", holder.fd_count);
-  line.Number("mappingCount", holder.mapping_count);
-  line.Boolean("isDmaBuf", holder.is_dma_buf);
+void Show(const Process& process, const std::map<Key, Held>& held) {
+  JsonLine line("process");
+  line.Number("pid", process.pid);
+  line.Number("uid", process.uid);
+  line.Text("command", process.command);
+  line.Begin("holds");
+  for (const auto& [key, how] : held) {
+    line.BeginItem();
+    for (uint64_t number : {key.device, key.inode, how.fd_count, how.mapping_count, uint64_t{how.is_dma_buf}})
+      line.Item(number);
+    for (uint32_t fd : how.fds) line.Item(fd);
+    line.End();
+  }
+  line.End();
   line.Print();
 }
 
@@ -56,17 +61,23 @@ void Show(const Key& key, const std::string& fdinfo) {
   line.Print();
 }
 
-void LookAtAll(const Keys& keys, const std::set<long>& skipped) {
+struct Share {
+  long index = 0;
+  long count = 1;
+};
+
+void LookAtAll(const Keys& keys, const std::set<std::string>& skipped, Share share) {
   DIR* proc = opendir("/proc");
   if (!proc) throw SystemError(errno, "opendir", "/proc");
   Look look(keys);
+  const pid_t self = getpid();
   uint64_t seen = 0;
   uint64_t hidden = 0;
   while (const dirent* entry = readdir(proc)) {
     long pid = atol(entry->d_name);
-    if (pid <= 0 || pid == getpid()) continue;
+    if (pid <= 0 || pid % share.count != share.index || pid == self) continue;
     Look::Result result = Look::Result::kHidden;
-    if (!skipped.contains(pid)) {
+    if (!skipped.contains(entry->d_name)) {
       prctl(PR_SET_NAME, entry->d_name);
       Fd process(openat(dirfd(proc), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC));
       result = process ? look.At(process.get(), pid) : Look::ResultOf(errno);
@@ -75,7 +86,7 @@ void LookAtAll(const Keys& keys, const std::set<long>& skipped) {
     ++seen;
     if (result == Look::Result::kHidden) ++hidden;
     for (const auto& [key, fdinfo] : look.TakeDmaBufs()) Show(key, fdinfo);
-    for (const Holder& holder : look.TakeHolders()) Show(holder);
+    if (auto held = look.TakeHeld(); !held.empty()) Show(look.process(), held);
     fflush(stdout);
   }
   closedir(proc);
@@ -100,9 +111,13 @@ int Main(int count, char** arguments) {
     if (count == 2 && !strcmp(arguments[1], "--bufinfo")) {
       ShowBufinfo();
     } else {
-      std::set<long> skipped;
-      for (int i = 1; i < count; i++) skipped.insert(atol(arguments[i]));
-      LookAtAll(ReadKeys(), skipped);
+      Share share;
+      int first = 1;
+      if (count > 2 && !strcmp(arguments[1], "--share")) {
+        if (sscanf(arguments[2], "%ld/%ld", &share.index, &share.count) != 2 || share.count < 1) return 2;
+        first = 3;
+      }
+      LookAtAll(ReadKeys(), {arguments + first, arguments + count}, share);
     }
     return fflush(stdout) == 0 ? 0 : 1;
   } catch (const std::exception& error) {

@@ -2,9 +2,12 @@
 import { harmless } from "@lendbuf/shared/harmless";
 import type { DmaBuf } from "@lendbuf/shared/holder";
 import Link from "next/link";
+import type { ReactNode } from "react";
 import { Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
 import { HolderLine } from "../holders/holder-line.tsx";
+
+const ONLY_MAPPED = "Only mappings of it can be seen, and those do not tell.";
 
 export function DmaBufTable({ dmaBufs }: { dmaBufs: readonly DmaBuf[] }) {
   return (
@@ -44,14 +47,15 @@ function Row({
           {delegation !== null && <Ours delegation={delegation} />}
         </span>
       </td>
-      <td className="code wrap-anywhere">{exporter ?? <Unknown why="Only mappings of it can be seen." />}</td>
-      <td className="wide:text-right">
-        {size === null ? <Unknown why="Only mappings of it can be seen." /> : <Size bytes={size} />}
-      </td>
-      <td className="wide:text-right">
-        {count ?? <Unknown why="Only mappings of it can be seen." />}
-        <span className="wide:sr-only"> references</span>
-      </td>
+      <Cell label="Exporter">
+        {exporter ? <span className="code wrap-anywhere">{exporter}</span> : <Unknown why={ONLY_MAPPED} />}
+      </Cell>
+      <Cell label="Size" className="wide:text-right">
+        {size === null ? <Unknown why={ONLY_MAPPED} /> : <Size bytes={size} />}
+      </Cell>
+      <Cell label="References" className="wide:text-right">
+        {count ?? <Unknown why={ONLY_MAPPED} />}
+      </Cell>
       <td className="min-w-0">
         {holders.map((holder) => (
           <HolderLine key={holder.pid} holder={holder} />
@@ -66,10 +70,24 @@ function Row({
           </span>
         )}
       </td>
-      <td className="code wrap-anywhere">
-        {attachments === null ? <Unknown why="Only debugfs tells, and it cannot be read." /> : attachments.join(", ")}
-      </td>
+      <Cell label="Attached devices">
+        {attachments === null && <Unknown why="Only debugfs tells, and it cannot be read." />}
+        {attachments?.length === 0 && <span className="text-muted">none</span>}
+        {attachments && <span className="code wrap-anywhere">{attachments.join(", ")}</span>}
+      </Cell>
     </tr>
+  );
+}
+
+/** Where the columns are not side by side each says what it is. */
+function Cell({ label, className, children }: { label: string; className?: string; children: ReactNode }) {
+  return (
+    <td className={className}>
+      <span aria-hidden className="text-muted wide:hidden">
+        {label}:{" "}
+      </span>
+      {children}
+    </td>
   );
 }
 
@@ -95,7 +113,7 @@ function Ours({ delegation }: { delegation: number }) {
 
 function Unknown({ why }: { why: string }) {
   return (
-    <span className="font-sans text-muted" title={why}>
+    <span className="text-muted" title={why}>
       not known
     </span>
   );
