@@ -6,7 +6,14 @@ import { fileURLToPath } from "node:url";
 
 const AGENT_BASE = ["agent clock", "agent base", "shared"];
 const AGENT_CORE = ["agent buffers", "agent devices", "agent store", "agent wardens", ...AGENT_BASE];
-const AGENT_DOMAIN = ["agent parts", "agent accounts", "agent delegations", "agent revocation", ...AGENT_CORE];
+const AGENT_DOMAIN = [
+  "agent parts",
+  "agent accounts",
+  "agent delegations",
+  "agent revocation",
+  "agent holders",
+  ...AGENT_CORE,
+];
 const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent http", "agent broker", ...AGENT_DOMAIN];
 
 /**
@@ -41,6 +48,8 @@ const AREAS = [
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  // It runs the program that looks at /proc.
+  { area: "agent holders", files: /^apps\/agent\/src\/holders\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },
   { area: "agent buffers", files: /^apps\/agent\/src\/buffers\//, may: AGENT_CORE },
   { area: "agent devices", files: /^apps\/agent\/src\/devices\//, may: AGENT_CORE },

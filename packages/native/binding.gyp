@@ -17,6 +17,11 @@
       "type": "executable",
       "sources": ["<!@(node scripts/sources.mjs warden common)"],
       "ldflags": ["-pthread"]
+    },
+    {
+      "target_name": "lendbuf-holders",
+      "type": "executable",
+      "sources": ["<!@(node scripts/sources.mjs holders)"]
     }
   ]
 }

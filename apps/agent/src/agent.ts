@@ -16,6 +16,7 @@ import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
+import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
@@ -110,6 +111,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     buffers: new Buffers<Live>(store, devices.byName),
     exports: new ExportBook(),
     views: new Views(clock),
+    scans: new Scans(() => ledger.live.values()),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),

@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
+import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { Store } from "./store/store.ts";
@@ -23,6 +24,7 @@ export interface Core {
   readonly ledger: Ledger;
   readonly exports: ExportBook;
   readonly views: Views;
+  readonly scans: Scans;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;

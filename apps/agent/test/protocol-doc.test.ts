@@ -79,18 +79,30 @@ describe("docs/protocol.md", () => {
     ["Proof", "delegation"],
     ["Occupancy", "buffer"],
     ["Contents", "buffer"],
+    ["Visibility", "holder"],
+    ["Holder", "holder"],
+    ["DmaBuf", "holder"],
     ["Identity", "session"],
     ["LoginLink", "session"],
     ["Session", "session"],
     ["Token", "session"],
     ["Device", "device"],
     ["Status", "status"],
+    ["Diagnosis", "doctor"],
+    ["Finding", "doctor"],
     ["AuditEntry", "audit"],
     ["AuditVerdict", "audit"],
     ["Page", "api"],
     ["Claimed", "api"],
   ])("has all fields of the type %s", (type, file) => {
     expect(fieldsOf(type).sort()).toEqual(declared(type, file).sort());
+  });
+
+  it("has all fields of the types that are Visibilities too", () => {
+    const seen = declared("Visibility", "holder");
+
+    expect(fieldsOf("Holders").sort()).toEqual([...declared("Holders", "holder"), ...seen].sort());
+    expect(fieldsOf("DmaBufs").sort()).toEqual([...declared("Page", "api"), ...seen].sort());
   });
 
   it("has all fields of the type BufferView", () => {

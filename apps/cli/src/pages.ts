@@ -4,10 +4,10 @@ import type { Page } from "@lendbuf/shared/api";
 export const PAGE = 100;
 
 /** Follows `next` to the end, or until there are `limit` items. */
-export async function* pages<T, Cursor>(
-  fetch: (page: { cursor?: Cursor; limit: number }) => Promise<Page<T, Cursor>>,
+export async function* pages<Cursor, P extends Page<unknown, Cursor>>(
+  fetch: (page: { cursor?: Cursor; limit: number }) => Promise<P>,
   limit = Number.POSITIVE_INFINITY,
-): AsyncGenerator<Page<T, Cursor>> {
+): AsyncGenerator<P> {
   let cursor: Cursor | undefined;
   for (let left = limit; left > 0; ) {
     const page = await fetch({ ...(cursor !== undefined && { cursor }), limit: Math.min(PAGE, left) });

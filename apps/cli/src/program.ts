@@ -9,10 +9,12 @@ import { addDelegate } from "./commands/delegate.ts";
 import { addDelegations } from "./commands/delegations.ts";
 import { addDevice } from "./commands/device.ts";
 import { addDevices } from "./commands/devices.ts";
+import { addDmabufs } from "./commands/dmabufs.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
+import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
@@ -35,7 +37,18 @@ export function buildProgram(): Command {
     .addHelpText("after", "\nlendbuf help exit-codes lists the exit codes.");
 
   program.commandsGroup("Look:");
-  for (const add of [addStatus, addDevices, addBuffers, addDelegations, addWatch, addAudit, addDoctor]) add(program);
+  for (const add of [
+    addStatus,
+    addDevices,
+    addBuffers,
+    addDelegations,
+    addHolders,
+    addDmabufs,
+    addWatch,
+    addAudit,
+    addDoctor,
+  ])
+    add(program);
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
   program.commandsGroup("Operate:");

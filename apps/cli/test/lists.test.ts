@@ -2,10 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { connect } from "@lendbuf/client/connect";
+import type { DmaBufs } from "@lendbuf/shared/api";
 import type { AuditEntry, AuditVerdict } from "@lendbuf/shared/audit";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import type { Device } from "@lendbuf/shared/device";
+import type { Holders } from "@lendbuf/shared/holder";
 import type { Status } from "@lendbuf/shared/status";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { run, TestAgent } from "./lendbuf.ts";
@@ -130,6 +132,47 @@ describe("delegations", () => {
 
     expect(onTerminal.stdout).toContain("\x1b[36moffered\x1b[39m");
     expect(piped.stdout).not.toContain("\x1b");
+  });
+});
+
+describe("holders", () => {
+  it("are a table of the processes that have the memory, ours marked; a name cannot paint the terminal", async () => {
+    const script = 'printf "\\033[2Jx" > /proc/self/comm; echo ready $$; read -r _';
+    const running = agent.start("exec", "sim0/ch0", "--", "bash", "-c", script);
+    const [, pid] = await running.sees(/ready (\d+)/);
+    const [{ id } = { id: 0 }] = (await agent.json<{ items: Delegation[] }>("delegations")).items;
+
+    const { stdout, code } = await agent.run("holders", String(id));
+    const answer = await agent.json<Holders>("holders", String(id));
+    running.child.kill("SIGKILL");
+    await running.ended;
+
+    expect(stdout).toMatch(new RegExp(`^ *${pid} +\\d+ +�\\[2Jx +fd 3$`, "m"));
+    expect(stdout).toMatch(new RegExp(`^ *${agent.child.pid} .*the agent itself$`, "m"));
+    expect(stdout).toMatch(/lendbuf-warden .*the device's warden$/m);
+    expect(answer.holders.find((holder) => holder.pid === Number(pid))).toMatchObject({ fds: [3], role: null });
+    expect(code).toBe(0);
+  });
+
+  it("are none of what is only offered, and the command says why", async () => {
+    const { id } = await agent.json<Delegation>("delegate", "sim0/ch0");
+
+    const { stdout } = await agent.run("holders", String(id));
+
+    expect(stdout).toBe(`Delegation ${id} has no export: there is nothing to hold.\n`);
+  });
+});
+
+describe("dmabufs", () => {
+  it("are listed, or there are none; what cannot be seen is told on stderr, and stands in the JSON", async () => {
+    const answer = await agent.json<DmaBufs>("dmabufs");
+    const { stdout, stderr, code } = await agent.run("dmabufs", "--search", "no such buffer");
+
+    expect(answer.total).toBe(answer.items.length);
+    expect(answer.processes).toBeGreaterThan(2);
+    expect(stdout).toBe("No dma-buf that can be seen.\n");
+    expect(stderr.match(/^note: /gm)?.length ?? 0).toBe(answer.notes.length);
+    expect(code).toBe(0);
   });
 });
 

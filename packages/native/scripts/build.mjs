@@ -1,4 +1,4 @@
-// Builds the addon and the warden with node-gyp, against the headers beside this Node where it has them.
+// Builds the addon, the warden and the look at /proc with node-gyp, against the headers beside this Node where it has them.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,7 +14,7 @@ const configuredFor = join(root, "build/configured-for.json");
 
 function gyp(command, ...options) {
   const nodedir = hasHeaders ? [`--nodedir=${prefix}`] : [];
-  // -k: the addon is built even while the warden does not compile.
+  // -k: the others are built even while one does not compile.
   const env = { ...process.env, MAKEFLAGS: "-k" };
   // Two builds at once, of two terminals or two tests, wait for each other.
   const args = [lock, process.execPath, nodeGyp, command, "--release", "--loglevel=warn", ...nodedir, ...options];
@@ -24,7 +24,7 @@ function gyp(command, ...options) {
 
 /** All that the makefiles depend on and make does not see; whatever else changes is make's business. */
 function configuration() {
-  const sources = ["addon", "common", "warden"].flatMap(sourcesOf);
+  const sources = ["addon", "common", "holders", "warden"].flatMap(sourcesOf);
   const gypFile = readFileSync(join(root, "binding.gyp"), "utf8");
   return JSON.stringify({ root, node: process.version, prefix, sources, gypFile });
 }

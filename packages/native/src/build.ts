@@ -1,8 +1,8 @@
-// Where the build puts the addon and the warden, seen from the sources and from a bundle beside them.
+// Where the build puts the addon and the programs, seen from the sources and from a bundle beside them.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** Both live in packages/native/build/Release; a bundle in apps/X/dist finds them through the workspace. */
+/** They live in packages/native/build/Release; a bundle in apps/X/dist finds them through the workspace. */
 function built(name: string): string {
   for (const up of ["..", "../../../packages/native", "."]) {
     const path = fileURLToPath(new URL(`${up}/build/Release/${name}`, import.meta.url));
@@ -17,4 +17,9 @@ export function addonPath(): string {
 
 export function wardenPath(): string {
   return process.env.LENDBUF_WARDEN ?? built("lendbuf-warden");
+}
+
+/** The program that looks at /proc for the agent. */
+export function holdersPath(): string {
+  return built("lendbuf-holders");
 }

@@ -5,6 +5,7 @@ import { BUFFER_NAME, type BufferView, type Contents, MAX_NAME_LENGTH, MAX_RANGE
 import { type Delegation, STATES } from "./delegation.ts";
 import type { Device } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
+import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
@@ -109,6 +110,10 @@ export const INPUTS = {
     deviceWide: z.boolean().default(false),
   }),
   "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  "delegations.holders": z.strictObject({ id: Id }),
+  "host.dmabufs": z
+    .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
+    .prefault({}),
   "audit.list": z
     .strictObject({
       after: z.int().min(0).optional(),
@@ -172,6 +177,9 @@ export interface OccupancyState {
   total: number;
 }
 
+/** A page of the dma-bufs of the host, in order of their inodes. */
+export type DmaBufs = Page<DmaBuf, number> & Visibility;
+
 interface Outputs {
   "status.get": Status;
   "status.watch": Status;
@@ -194,6 +202,8 @@ interface Outputs {
   "delegations.release": Delegation;
   "delegations.revoke": Delegation[];
   "delegations.revokeAll": RevokeSummary;
+  "delegations.holders": Holders;
+  "host.dmabufs": DmaBufs;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
   "audit.verify": AuditVerdict;

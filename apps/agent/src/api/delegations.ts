@@ -8,6 +8,7 @@ import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
+import { holdersOf } from "../holders/holders-of.ts";
 import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
 import { announce } from "../revocation/triggers.ts";
@@ -33,6 +34,14 @@ export const delegationsRouter = router({
   }),
   get: input("delegations.get").query(
     ({ ctx: { core, caller }, input }): Output<"delegations.get"> => visible(core, caller, input.id),
+  ),
+
+  /** For people to look at; nothing is decided by it. */
+  holders: input("delegations.holders").query(
+    ({ ctx: { core, caller }, input: { id } }): Promise<Output<"delegations.holders">> => {
+      visible(core, caller, id);
+      return holdersOf(core, id);
+    },
   ),
 
   watch: subscription("delegations.watch").subscription(({ ctx, input: { buffer, limit } }) =>

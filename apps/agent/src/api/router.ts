@@ -12,9 +12,9 @@ import { router } from "./trpc.ts";
 export const appRouter = router({
   status: statusRouter,
   devices: devicesRouter,
-  host: hostRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
+  host: hostRouter,
   audit: auditRouter,
   sessions: sessionsRouter,
   tokens: tokensRouter,

@@ -1,12 +1,12 @@
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
+import { harmless } from "@lendbuf/shared/harmless";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Command } from "commander";
 import { delegationId } from "../arguments.ts";
 import { EXIT } from "../exit-codes.ts";
 import { describeAccess } from "../output/delegation.ts";
 import { printJsonLine, printLine } from "../output/print.ts";
-import { harmless } from "../output/text.ts";
 import { clock, relative } from "../output/time.ts";
 import { type Follower, follow } from "../running/follow.ts";
 import { followerOnStderr } from "../running/follower.ts";

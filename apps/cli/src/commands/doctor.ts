@@ -1,11 +1,11 @@
 import { diagnose } from "@lendbuf/host/doctor/diagnose";
 import { HostFiles } from "@lendbuf/host/host-files";
 import { type Diagnosis, type Finding, hasProblem, SEVERITIES, type Severity } from "@lendbuf/shared/doctor";
+import { harmless } from "@lendbuf/shared/harmless";
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { paint, type Style } from "../output/style.ts";
-import { harmless } from "../output/text.ts";
 import { withAgent } from "../session.ts";
 
 const STYLES: Record<Severity, Style> = { ok: "green", note: "cyan", warning: "yellow", problem: "red" };

@@ -1,11 +1,12 @@
 import { formatDuration } from "@lendbuf/shared/duration";
+import { harmless } from "@lendbuf/shared/harmless";
 import type { Status } from "@lendbuf/shared/status";
 import type { Command } from "commander";
 import { DEVICE_COLUMNS } from "../output/device.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { paint } from "../output/style.ts";
 import { Table } from "../output/table.ts";
-import { columnsOf, cut, harmless } from "../output/text.ts";
+import { columnsOf, cut } from "../output/text.ts";
 import { withAgent } from "../session.ts";
 
 export function addStatus(program: Command): void {

@@ -1,6 +1,7 @@
+import { harmless } from "@lendbuf/shared/harmless";
 import { describe, expect, it } from "vitest";
 import { type Column, Table } from "./table.ts";
-import { cut, harmless, widthOf } from "./text.ts";
+import { cut, widthOf } from "./text.ts";
 
 interface Row {
   name: string;

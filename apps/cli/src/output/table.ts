@@ -1,5 +1,6 @@
+import { harmless } from "@lendbuf/shared/harmless";
 import { paint, type Style } from "./style.ts";
-import { columnsOf, cut, harmless, widthOf } from "./text.ts";
+import { columnsOf, cut, widthOf } from "./text.ts";
 
 export interface Column<Row> {
   title: string;

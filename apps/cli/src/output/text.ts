@@ -1,9 +1,4 @@
-// Text from elsewhere on a terminal: made harmless, measured, cut.
-
-/** Control characters and overrides of the writing direction become "�": names and purposes are other people's words. */
-export function harmless(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
-}
+// Text on a terminal: measured, cut.
 
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60]/u;

@@ -1,5 +1,5 @@
+import { harmless } from "@lendbuf/shared/harmless";
 import { tell } from "../output/print.ts";
-import { harmless } from "../output/text.ts";
 import type { Follower } from "./follow.ts";
 
 /** Sentences for people, or with --json each state as a line; on stderr, since stdout is the command's. */

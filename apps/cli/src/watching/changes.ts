@@ -1,7 +1,7 @@
 import type { DelegationsState } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
+import { harmless } from "@lendbuf/shared/harmless";
 import { describeAccess, describeEnd } from "../output/delegation.ts";
-import { harmless } from "../output/text.ts";
 import { clock } from "../output/time.ts";
 
 /** What is new from one state of the list to the next, one line each. */

@@ -10,6 +10,7 @@ import { StateMark } from "../delegation/state-mark.tsx";
 import { stateOf } from "../delegation/state-of.ts";
 import { Steps } from "../delegation/steps.tsx";
 import { TimeLeft } from "../delegation/time-left.tsx";
+import { WhoHoldsIt } from "../holders/who-holds-it.tsx";
 
 interface CurrentProps {
   holders: readonly Delegation[];
@@ -81,6 +82,7 @@ function Holder({ delegation }: { delegation: Delegation }) {
           </span>
         )}
         {state === "revoking" && <Steps delegation={delegation} />}
+        {(state === "active" || state === "revoking") && <WhoHoldsIt delegation={id} />}
         {asked?.state === "refused" && <p className="text-alarm">{asked.problem}</p>}
       </div>
       <RowActions delegation={delegation} />

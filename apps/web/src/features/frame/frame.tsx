@@ -36,6 +36,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <Link prefetch={false} href="/" aria-label="Lendbuf: all buffers" className="flex rounded-sm">
           <Wordmark />
         </Link>
+        <HostLink />
         <ContactLine />
         <div className="ml-auto flex items-center gap-0.5">
           <ThemeSwitch className={ICON_BUTTON} />
@@ -72,6 +73,20 @@ export function Frame({ children }: { children: ReactNode }) {
       {open === "help" && <HelpDialog onClose={() => setOpen(undefined)} />}
       {open === "session" && <SessionDialog onClose={() => setOpen(undefined)} />}
     </ActionsProvider>
+  );
+}
+
+function HostLink() {
+  const isHere = usePathname() === "/host";
+  return (
+    <Link
+      prefetch={false}
+      href="/host"
+      aria-current={isHere ? "page" : undefined}
+      className={`rounded-sm px-1 ${isHere ? "font-medium" : "text-muted hover:text-ink"}`}
+    >
+      Host
+    </Link>
   );
 }
 
