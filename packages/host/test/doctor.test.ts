@@ -2,10 +2,11 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Capability, Device, Rung } from "@lendbuf/shared/device";
-import { type Finding, hasProblem, type Severity } from "@lendbuf/shared/doctor";
+import { type Diagnosis, type Finding, hasProblem, type Severity } from "@lendbuf/shared/doctor";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Patient } from "../src/doctor/check.ts";
 import { CHECKS, diagnose } from "../src/doctor/diagnose.ts";
+import { shorten } from "../src/doctor/shorten.ts";
 import { HostFiles } from "../src/host-files.ts";
 import { HostTree } from "./host-tree.ts";
 
@@ -110,6 +111,23 @@ describe("the doctor", () => {
         expect(words, JSON.stringify(finding)).toMatch(/\S/);
       if (finding.severity === "ok") expect(finding.command).toBeNull();
     }
+  });
+});
+
+describe("a diagnosis that is too long for a packet", () => {
+  it("keeps what is severest, in its order, and counts what it leaves out", () => {
+    const devices = Array.from({ length: 300 }, (_, n) => device({}, { name: `0000:${n}` }));
+    const lost = device(null, { name: "0000:lost", state: "lost", problem: "gone" });
+    const whole = diagnose({ files: new HostFiles(tree.root), devices: [...devices, lost], noAgent: null });
+
+    const short = shorten(whole, 20_000);
+
+    expect(JSON.stringify(short.findings).length).toBeLessThan(20_001);
+    expect(short.leftOut).toBe(whole.findings.length - short.findings.length);
+    expect(short.findings).toEqual(whole.findings.filter((finding) => short.findings.includes(finding)));
+    const problems = ({ findings }: Diagnosis) => findings.filter(({ severity }) => severity === "problem");
+    expect(problems(short)).toEqual(problems(whole));
+    expect(shorten(whole, 10_000_000)).toEqual(whole);
   });
 });
 

@@ -1,4 +1,5 @@
 import { diagnose } from "@lendbuf/host/doctor/diagnose";
+import { shorten } from "@lendbuf/host/doctor/shorten";
 import { HostFiles } from "@lendbuf/host/host-files";
 import { inventoryOf, matches } from "../holders/inventory.ts";
 import { paged } from "./page.ts";
@@ -22,8 +23,8 @@ export const hostRouter = router({
       return { ...page, ...visibility };
     },
   ),
-  doctor: input("host.doctor").query(({ ctx: { core } }): Output<"host.doctor"> => {
+  doctor: input("host.doctor").query(({ ctx: { core, replyBytes } }): Output<"host.doctor"> => {
     const devices = [...core.devices.values()].map((device) => device.view());
-    return diagnose({ files: new HostFiles(), devices, noAgent: null });
+    return shorten(diagnose({ files: new HostFiles(), devices, noAgent: null }), replyBytes);
   }),
 });

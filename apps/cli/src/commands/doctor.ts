@@ -33,7 +33,7 @@ async function askAgent(command: Command): Promise<Diagnosis> {
   }
 }
 
-function describe({ account: { uid, pid, isAgent }, findings }: Diagnosis): string[] {
+function describe({ account: { uid, pid, isAgent }, findings, leftOut }: Diagnosis): string[] {
   const counts = [...SEVERITIES].reverse().map((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return paint(`${count} ${severity}`, count > 0 ? STYLES[severity] : "dim");
@@ -45,7 +45,7 @@ function describe({ account: { uid, pid, isAgent }, findings }: Diagnosis): stri
     ),
     ...findings.flatMap(describeFinding),
     "",
-    counts.join(", "),
+    `${counts.join(", ")}${leftOut > 0 ? `; ${leftOut} more of the least severity are not shown` : ""}`,
   ];
 }
 

@@ -1,5 +1,5 @@
 "use client";
-import { type Finding, SEVERITIES } from "@lendbuf/shared/doctor";
+import { type Diagnosis, type Finding, SEVERITIES } from "@lendbuf/shared/doctor";
 import { harmless } from "@lendbuf/shared/harmless";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -24,7 +24,7 @@ export function DoctorSection() {
           <h2 id="doctor" className="text-base font-medium">
             What this host can lend
           </h2>
-          <p className="text-muted">{data ? summaryOf(findings) : "Looking at the host…"}</p>
+          <p className="text-muted">{data ? summaryOf(data) : "Looking at the host…"}</p>
         </div>
         <Button disabled={isFetching} onClick={() => void refetch()}>
           Look again
@@ -71,10 +71,11 @@ function Line({ finding: { check, subject, severity, seen, means, advice, comman
 
 const rank = ({ severity }: Finding) => SEVERITIES.indexOf(severity);
 
-function summaryOf(findings: readonly Finding[]): string {
+function summaryOf({ findings, leftOut }: Diagnosis): string {
   const counts = [...SEVERITIES]
     .reverse()
     .map((severity) => ({ severity, count: findings.filter((one) => one.severity === severity).length }))
     .filter(({ count }) => count > 0);
-  return counts.map(({ severity, count }) => severityWords(severity, count)).join(", ");
+  const words = counts.map(({ severity, count }) => severityWords(severity, count)).join(", ");
+  return leftOut > 0 ? `${words}; ${leftOut} more that matter less are not shown` : words;
 }
