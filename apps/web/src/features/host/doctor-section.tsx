@@ -9,14 +9,14 @@ import { Problem } from "../../ui/problem.tsx";
 import { useTRPC } from "../connection/trpc.ts";
 import { SeverityMark, severityWords } from "./severity-mark.tsx";
 
-/** What stands between this host and lending real devices, the worst first; what is in order only where it is asked for. */
+/** What stands between this host and lending real devices, the worst first; the rest only where it is asked for. */
 export function DoctorSection() {
   const trpc = useTRPC();
   const [all, setAll] = useState(false);
   const { data, error, isFetching, refetch } = useQuery(trpc.host.doctor.queryOptions());
   const findings = [...(data?.findings ?? [])].sort((a, b) => rank(b) - rank(a));
-  const shown = all ? findings : findings.filter(({ severity }) => severity !== "ok");
-  const fine = findings.length - shown.length;
+  const shown = all ? findings : findings.filter(({ severity }) => severity === "problem" || severity === "warning");
+  const others = findings.length - shown.length;
   return (
     <section aria-labelledby="doctor" className="border-b pb-4">
       <div className="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 pt-4 pb-2">
@@ -36,9 +36,9 @@ export function DoctorSection() {
           <Line key={`${finding.check} ${finding.subject}`} finding={finding} />
         ))}
       </ul>
-      {(fine > 0 || all) && (
+      {(others > 0 || all) && (
         <Button look="quiet" className="mx-2 mt-2" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Hide what is in order" : `Show ${fine} that ${fine === 1 ? "is" : "are"} in order`}
+          {all ? "Only problems and warnings" : `Show ${others} more: notes, and what is in order`}
         </Button>
       )}
     </section>
