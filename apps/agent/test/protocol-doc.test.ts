@@ -88,6 +88,8 @@ describe("docs/protocol.md", () => {
     ["Token", "session"],
     ["Device", "device"],
     ["Status", "status"],
+    ["Diagnosis", "doctor"],
+    ["Finding", "doctor"],
     ["AuditEntry", "audit"],
     ["AuditVerdict", "audit"],
     ["Page", "api"],

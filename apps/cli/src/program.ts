@@ -37,7 +37,7 @@ export function buildProgram(): Command {
     .addHelpText("after", "\nlendbuf help exit-codes lists the exit codes.");
 
   program.commandsGroup("Look:");
-  const looks = [
+  for (const add of [
     addStatus,
     addDevices,
     addBuffers,
@@ -47,8 +47,8 @@ export function buildProgram(): Command {
     addWatch,
     addAudit,
     addDoctor,
-  ];
-  for (const add of looks) add(program);
+  ])
+    add(program);
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
   program.commandsGroup("Operate:");

@@ -41,6 +41,7 @@ describe("what is typed wrongly is said clearly, exits with 2, and needs no agen
     ["--device without --all", ["revoke", "3", "--device", "sim0"], /--device goes with --all/],
     ["--notice with --all", ["revoke", "--all", "--notice", "5m"], /--notice goes with ids/],
     ["exec without a command", ["exec", "sim0/ch0"], /missing required argument 'command'/],
+    ["a PCI address", ["device", "bind", "eth0"], /'eth0' is invalid.*lspci -D lists them/],
     ["an empty --socket", ["--socket", "", "status"], /--socket needs the path/],
   ])("%s", async (_name, args, said) => {
     const { code, stdout, stderr } = await run(args, NOWHERE);
@@ -111,7 +112,7 @@ describe("help", () => {
     const manual = readFileSync(new URL("../../../docs/cli.md", import.meta.url), "utf8");
     const commands = [...stdout.matchAll(/^ {2}([a-z]+)(?: \[| <| {2})/gm)].map(([, name]) => name!);
 
-    expect(commands).toHaveLength(19);
+    expect(commands).toHaveLength(21);
     for (const command of commands.filter((name) => name !== "help")) expect(manual).toContain(`lendbuf ${command}`);
   });
 

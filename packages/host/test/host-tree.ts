@@ -31,7 +31,12 @@ export class HostTree implements Disposable {
     return this;
   }
 
-  file(path: string, text: string): this {
+  remove(path: string): this {
+    rmSync(join(this.root, path));
+    return this;
+  }
+
+  file(path: string, text: string | Uint8Array): this {
     this.folder(dirname(path));
     writeFileSync(join(this.root, path), text);
     return this;

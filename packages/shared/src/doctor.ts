@@ -24,6 +24,8 @@ export interface Diagnosis {
   /** For whom permissions and limits were looked at: the agent where one runs. */
   account: { uid: number; pid: number; isAgent: boolean };
   findings: Finding[];
+  /** Findings of the least severity that did not fit into the answer. */
+  leftOut: number;
 }
 
 /** Something is in the way of lending real devices. */

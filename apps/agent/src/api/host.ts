@@ -1,14 +1,11 @@
 import { diagnose } from "@lendbuf/host/doctor/diagnose";
+import { shorten } from "@lendbuf/host/doctor/shorten";
 import { HostFiles } from "@lendbuf/host/host-files";
 import { inventoryOf, matches } from "../holders/inventory.ts";
 import { paged } from "./page.ts";
 import { input, type Output, requireOperator, router } from "./trpc.ts";
 
 export const hostRouter = router({
-  doctor: input("host.doctor").query(({ ctx: { core } }): Output<"host.doctor"> => {
-    const devices = [...core.devices.values()].map((device) => device.view());
-    return diagnose({ files: new HostFiles(), devices, noAgent: null });
-  }),
   dmabufs: input("host.dmabufs").query(
     async ({ ctx, input: { search, cursor = 0, limit } }): Promise<Output<"host.dmabufs">> => {
       requireOperator(ctx, "look at all dma-bufs of the host");
@@ -26,4 +23,8 @@ export const hostRouter = router({
       return { ...page, ...visibility };
     },
   ),
+  doctor: input("host.doctor").query(({ ctx: { core, replyBytes } }): Output<"host.doctor"> => {
+    const devices = [...core.devices.values()].map((device) => device.view());
+    return shorten(diagnose({ files: new HostFiles(), devices, noAgent: null }), replyBytes);
+  }),
 });

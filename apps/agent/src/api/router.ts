@@ -12,7 +12,6 @@ import { router } from "./trpc.ts";
 export const appRouter = router({
   status: statusRouter,
   devices: devicesRouter,
-  host: hostRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
   audit: auditRouter,

@@ -6,7 +6,6 @@ import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { paint, type Style } from "../output/style.ts";
-
 import { withAgent } from "../session.ts";
 
 const STYLES: Record<Severity, Style> = { ok: "green", note: "cyan", warning: "yellow", problem: "red" };
@@ -34,7 +33,7 @@ async function askAgent(command: Command): Promise<Diagnosis> {
   }
 }
 
-function describe({ account: { uid, pid, isAgent }, findings }: Diagnosis): string[] {
+function describe({ account: { uid, pid, isAgent }, findings, leftOut }: Diagnosis): string[] {
   const counts = [...SEVERITIES].reverse().map((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
     return paint(`${count} ${severity}`, count > 0 ? STYLES[severity] : "dim");
@@ -46,7 +45,7 @@ function describe({ account: { uid, pid, isAgent }, findings }: Diagnosis): stri
     ),
     ...findings.flatMap(describeFinding),
     "",
-    counts.join(", "),
+    `${counts.join(", ")}${leftOut > 0 ? `; ${leftOut} more of the least severity are not shown` : ""}`,
   ];
 }
 

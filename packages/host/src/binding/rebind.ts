@@ -46,6 +46,9 @@ export function rebindSteps(host: HostControl, { bdf, driver }: PciFunction, ove
 export function ruleStep(host: HostControl, { bdf }: PciFunction, text: string | null): Step {
   const path = rulePath(bdf);
   const before = host.readBytes(path)?.toString();
-  const set = (to: string | null | undefined) => (to == null ? host.remove(path) : host.replace(path, to));
+  const set = async (to: string | null | undefined) => {
+    if (to != null) await host.replace(path, to);
+    else if (host.exists(path)) await host.remove(path);
+  };
   return { what: `${text === null ? "remove" : "write"} ${path}`, run: () => set(text), undo: () => set(before) };
 }

@@ -20,8 +20,8 @@ export const accessCheck: Check = {
         seen: "no device is bound to vfio-pci",
         means: "There is no real device that the agent could lend.",
         advice:
-          "Find the device's address with lspci and give it to vfio-pci; the command shows first what that takes away.",
-        command: "lspci -D && sudo lendbuf device bind BDF",
+          "Find the device's address, then `sudo lendbuf device bind ADDRESS`, which says first what that takes away.",
+        command: "lspci -D",
       },
     ];
   },
@@ -42,9 +42,15 @@ function finding(files: HostFiles, function_: PciFunction) {
       seen.length > 0
         ? "Let a group that the agent belongs to open the nodes: by the udev rule of docs/hardware.md for good, by chown until the next start."
         : "Look after the IOMMU first, then bind the device anew.",
-    command:
-      seen.length > 0 ? `sudo chown ${process.getuid!()} ${ways[0]!.nodes.join(" ")}` : "sudo dmesg | grep -i vfio",
+    command: openingCommand(files, ways),
   };
+}
+
+/** For the way that only permissions stand against, where there is one. */
+function openingCommand(files: HostFiles, ways: readonly Way[]): string {
+  const way = ways.find(({ nodes }) => nodes.every((node) => files.exists(node)));
+  if (!way) return "ls -l /dev/vfio /dev/vfio/devices /dev/iommu; sudo dmesg | grep -iE 'vfio|iommu'";
+  return `sudo chown ${process.getuid!()} ${way.nodes.filter((node) => !files.mayOpen(node)).join(" ")}`;
 }
 
 function waysTo(files: HostFiles, { bdf, iommuGroup }: PciFunction): Way[] {

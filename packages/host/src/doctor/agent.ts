@@ -18,7 +18,7 @@ export const agentCheck: Check = {
             seen: `No agent was asked: ${noAgent}`,
             means: `Permissions and limits are those of uid ${process.getuid!()}, and what revokes on each device was not tried: the agent tries it when it starts.`,
             advice: "Start the agent, then ask again.",
-            command: "sudo systemctl start lendbuf || npm start",
+            command: "sudo systemctl start lendbuf",
           },
         ],
 };

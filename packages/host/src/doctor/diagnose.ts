@@ -30,5 +30,6 @@ export function diagnose(patient: Patient): Diagnosis {
   return {
     account: { uid: process.getuid!(), pid: process.pid, isAgent: patient.devices !== null },
     findings: CHECKS.flatMap(({ name, look }) => look(patient).map((finding) => ({ check: name, ...finding }))),
+    leftOut: 0,
   };
 }
