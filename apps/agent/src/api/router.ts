@@ -14,6 +14,7 @@ export const appRouter = router({
   devices: devicesRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
+  host: hostRouter,
   audit: auditRouter,
   sessions: sessionsRouter,
   tokens: tokensRouter,
