@@ -52,7 +52,7 @@ const AREAS = [
   { area: "agent holders", files: /^apps\/agent\/src\/holders\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },
   { area: "agent buffers", files: /^apps\/agent\/src\/buffers\//, may: AGENT_CORE },
-  { area: "agent devices", files: /^apps\/agent\/src\/devices\//, may: AGENT_CORE },
+  { area: "agent devices", files: /^apps\/agent\/src\/devices\//, may: ["host", ...AGENT_CORE] },
   { area: "agent store", files: /^apps\/agent\/src\/store\//, may: AGENT_CORE },
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },

@@ -2,7 +2,7 @@ import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import type { DeviceChoice } from "../config.ts";
 import { Device, type DeviceHandlers, type DeviceOptions } from "./device.ts";
 import type { DeviceKind } from "./kind.ts";
-import { vfioFunctions } from "./pci.ts";
+import { vfioAddresses } from "./pci.ts";
 import { SIMULATED_DEVICE } from "./simulated.ts";
 import { vfioDevice } from "./vfio.ts";
 
@@ -46,7 +46,7 @@ export class Devices {
   }
 
   #wanted(): readonly string[] {
-    return this.#choice.pci === "auto" ? vfioFunctions() : this.#choice.pci;
+    return this.#choice.pci === "auto" ? vfioAddresses() : this.#choice.pci;
   }
 
   #kindOf(bdf: string): DeviceKind {
@@ -63,7 +63,7 @@ export class Devices {
   #lookAgain(): void {
     this.#next = this.#clock.after(LOOK_AGAIN_MS, () => {
       if (this.#closed) return;
-      for (const bdf of vfioFunctions()) if (!this.byName.has(bdf)) void this.#add(this.#kindOf(bdf)).start();
+      for (const bdf of vfioAddresses()) if (!this.byName.has(bdf)) void this.#add(this.#kindOf(bdf)).start();
       this.#lookAgain();
     });
   }
