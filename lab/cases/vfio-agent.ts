@@ -153,6 +153,29 @@ test("what an agent that was killed had lent is proven gone by the next one", as
   assert.deepEqual([ended.reason, ended.proof?.answer], ["agent-restart", "0"]);
 });
 
+test("who holds a BAR is found, and the dma-buf with its exporter, its name and whose it is", async () => {
+  await using agent = await GuestAgent.start();
+  const client = await agent.connect();
+  const lease = await client.borrow({ buffer: BAR });
+  const { id } = lease.delegation;
+
+  const { exported, holders } = await client.call("delegations.holders", { id });
+  const { items } = await client.call("host.dmabufs", {});
+
+  assert.equal(exported, true);
+  assert.deepEqual(holders.find(({ pid }) => pid === process.pid)?.fds, [lease.fd]);
+  assert.deepEqual(new Set(holders.map(({ role }) => role)), new Set([null, "agent", "warden"]));
+  const dmaBuf = items.find(({ delegation }) => delegation === id);
+  assert.deepEqual([dmaBuf?.exporter, dmaBuf?.size], ["vfio_pci_core", 16 << 20]);
+  assert.match(dmaBuf?.name ?? "", /^lendbuf:\d+$/);
+  lease.close();
+  const later = await client.call("delegations.holders", { id });
+  assert.equal(
+    later.holders.find(({ pid }) => pid === process.pid),
+    undefined,
+  );
+});
+
 test("a second agent is told that the device is somebody else's", async () => {
   await using _first = await GuestAgent.start();
   await using second = await GuestAgent.start();
