@@ -128,7 +128,6 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
-  core.buffers.load();
   core.buffers.takeUp(device);
   advanceAll(core);
 }

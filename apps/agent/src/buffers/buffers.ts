@@ -19,6 +19,8 @@ export class Buffers<Holder extends Occupant> {
   readonly #byName = new Map<string, Buffer<Holder>>();
   /** Sorted when next read: a hundred thousand are added at a start. */
   #sorted: Buffer<Holder>[] | undefined = [];
+  /** Devices whose buffers in the store were taken up. */
+  readonly #loadedFor = new Set<string>();
   /** By device and region, those that overlap nothing. */
   readonly #exclusive = new Map<string, Set<Buffer<Holder>>>();
   readonly #shared = new Map<string, Set<Buffer<Holder>>>();
@@ -26,18 +28,20 @@ export class Buffers<Holder extends Occupant> {
   constructor(store: Store, devices: ReadonlyMap<string, Device>) {
     this.#store = store;
     this.#devices = devices;
-    for (const device of devices.values()) this.takeUp(device);
     this.load();
+    for (const device of devices.values()) this.takeUp(device);
   }
 
   /** What a device comes with, as far as nothing that people defined lies over it. Idempotent. */
   takeUp(device: Device): void {
+    if (!this.#loadedFor.has(device.name)) this.load();
     for (const definition of device.buffers)
       if (!this.#byName.has(definition.name) && this.#overlapping(definition).length === 0) this.#add(definition, true);
   }
 
-  /** Takes up those that the store knows: at start, and again when a store could be opened at last. */
+  /** Takes up those that the store knows: at start, when a store could be opened at last, and when a device comes later. */
   load(): void {
+    for (const name of this.#devices.keys()) this.#loadedFor.add(name);
     for (const { definition } of this.#store.all<{ definition: string }>("SELECT definition FROM buffers")) {
       const parsed = JSON.parse(definition) as BufferDefinition;
       if (this.#devices.has(parsed.device) && !this.#byName.has(parsed.name)) this.#add(parsed, false);
