@@ -1,22 +1,13 @@
 import { expect as see } from "@playwright/test";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent } from "../../agent/test/harness.ts";
-import { browserNeeded, hasBrowser, Visitors } from "./visitor.ts";
+import { describe, it } from "vitest";
+import type { AgentProcess } from "../../agent/test/harness.ts";
+import { prepareVisits } from "./prepare-visits.ts";
+import { browserNeeded, hasBrowser, type Visitors } from "./visitor.ts";
 
 describe.skipIf(!hasBrowser)(`the doctor's findings on the Host page${browserNeeded}`, () => {
   let agent: AgentProcess;
   let visitors: Visitors;
-
-  beforeAll(async () => {
-    [agent, visitors] = await Promise.all([startAgent(), Visitors.arrive()]);
-  });
-  afterEach(async () => {
-    expect(await visitors.leave()).toEqual([]);
-  });
-  afterAll(async () => {
-    await visitors?.[Symbol.asyncDispose]();
-    await agent?.stop();
-  });
+  prepareVisits((prepared) => ({ agent, visitors } = prepared));
 
   it("are those that the agent has: the worst first, the rest where it is asked for", async () => {
     const connection = await agent.connect();

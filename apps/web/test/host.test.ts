@@ -2,10 +2,11 @@ import AxeBuilder from "@axe-core/playwright";
 import type { DmaBufs } from "@lendbuf/shared/api";
 import type { DmaBuf, Holder } from "@lendbuf/shared/holder";
 import { type Page, expect as see } from "@playwright/test";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent } from "../../agent/test/harness.ts";
+import { describe, expect, it } from "vitest";
+import type { AgentProcess } from "../../agent/test/harness.ts";
+import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { browserNeeded, hasBrowser, Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 
@@ -48,17 +49,7 @@ const rowOf = (page: Page, words: string | RegExp) => page.getByRole("row").filt
 describe.skipIf(!hasBrowser)(`who holds what, in a browser${browserNeeded}`, () => {
   let agent: AgentProcess;
   let visitors: Visitors;
-
-  beforeAll(async () => {
-    [agent, visitors] = await Promise.all([startAgent(), Visitors.arrive()]);
-  });
-  afterEach(async () => {
-    expect(await visitors.leave()).toEqual([]);
-  });
-  afterAll(async () => {
-    await visitors?.[Symbol.asyncDispose]();
-    await agent?.stop();
-  });
+  prepareVisits((prepared) => ({ agent, visitors } = prepared));
 
   it("a delegation's holders are looked for when somebody asks, and again", async () => {
     await using program = await new Terminal(agent, ["exec", "sim0/ch0"], RING).ready();

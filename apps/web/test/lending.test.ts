@@ -1,25 +1,16 @@
 import { expect as see } from "@playwright/test";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent } from "../../agent/test/harness.ts";
+import { describe, expect, it } from "vitest";
+import type { AgentProcess } from "../../agent/test/harness.ts";
+import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { browserNeeded, hasBrowser, rowOf, Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, rowOf, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 
 describe.skipIf(!hasBrowser)(`lending from a browser${browserNeeded}`, () => {
   let agent: AgentProcess;
   let visitors: Visitors;
-
-  beforeAll(async () => {
-    [agent, visitors] = await Promise.all([startAgent(), Visitors.arrive()]);
-  });
-  afterEach(async () => {
-    expect(await visitors.leave()).toEqual([]);
-  });
-  afterAll(async () => {
-    await visitors?.[Symbol.asyncDispose]();
-    await agent?.stop();
-  });
+  prepareVisits((prepared) => ({ agent, visitors } = prepared));
 
   it("teaches whoever comes before anything was lent, and takes the secret out of the address", async () => {
     const page = await visitors.visit(agent);

@@ -1,8 +1,9 @@
 import { expect as see } from "@playwright/test";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { AgentProcess, startAgent, temporaryFolder } from "../../agent/test/harness.ts";
+import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { alertOf, browserNeeded, hasBrowser, loginLink, rowOf, Visitors } from "./visitor.ts";
+import { alertOf, browserNeeded, hasBrowser, loginLink, rowOf, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 /** A browser says so of its own when nobody listens. */
@@ -12,17 +13,7 @@ const REFUSED = /console error: Failed to load resource: the server responded wi
 describe.skipIf(!hasBrowser)(`a browser's session${browserNeeded}`, () => {
   let agent: AgentProcess;
   let visitors: Visitors;
-
-  beforeAll(async () => {
-    [agent, visitors] = await Promise.all([startAgent(), Visitors.arrive()]);
-  });
-  afterEach(async () => {
-    expect(await visitors.leave()).toEqual([]);
-  });
-  afterAll(async () => {
-    await visitors?.[Symbol.asyncDispose]();
-    await agent?.stop();
-  });
+  prepareVisits((prepared) => ({ agent, visitors } = prepared));
 
   it("outlives a reload, and is lent to a new tab of the same browser", async () => {
     const page = await visitors.visit(agent);
