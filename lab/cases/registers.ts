@@ -24,20 +24,23 @@ test("edu's registers are read and written, and the device answers", async () =>
   assert.deepEqual(liveness.values, ["0xedcba987"]);
 });
 
-test("a word is of exactly its width: edu takes 32 bits at its first registers, and nothing else", async () => {
+test("an access is of exactly its width: edu takes 32 bits at its first registers, and nothing else", async () => {
   await using agent = await GuestAgent.start();
   const operator = await agent.connect();
-
   await operator.call("buffers.poke", { name: EDU_BAR, offset: LIVENESS, value: "0x1" });
-  const { values } = await operator.call("buffers.peek", { name: EDU_BAR, offset: 0, width: 8 });
-  await operator.call("buffers.poke", { name: EDU_BAR, offset: LIVENESS, width: 8, value: "0xff" });
-  const after = await operator.call("buffers.peek", { name: EDU_BAR, offset: LIVENESS });
 
-  assert.deepEqual(values, ["0xff"]);
-  assert.deepEqual(after.values, ["0xfffffffe"]);
+  await operator.call("buffers.poke", { name: EDU_BAR, offset: LIVENESS, width: 8, value: "0xff" });
+  await operator.call("buffers.poke", { name: EDU_BAR, offset: 0, width: 64, value: "0x2222222211111111" });
+  const narrow = await operator.call("buffers.peek", { name: EDU_BAR, offset: 0, width: 8 });
+  const wide = await operator.call("buffers.peek", { name: EDU_BAR, offset: 0, width: 64 });
+  const { values } = await operator.call("buffers.peek", { name: EDU_BAR, offset: LIVENESS });
+
+  assert.deepEqual(values, ["0xfffffffe"]);
+  assert.notEqual(narrow.values[0], "0xed"); // as part of 32 bits would be
+  assert.deepEqual(wide.values, ["0xffffffffffffffff"]); // two of 32 bits would find the registers
 });
 
-test("memory is read and written while somebody has it, who sees it, and who has it no more does not matter", async () => {
+test("memory is read and written, also while somebody has it, who finds what was written", async () => {
   await using agent = await GuestAgent.start();
   const [client, operator] = [await agent.connect(), await agent.connect()];
   const lease = await client.borrow({ buffer: MEMORY });
