@@ -79,6 +79,8 @@ describe("docs/protocol.md", () => {
     ["Proof", "delegation"],
     ["Occupancy", "buffer"],
     ["Contents", "buffer"],
+    ["Peeked", "buffer"],
+    ["Poked", "buffer"],
     ["Visibility", "holder"],
     ["Holder", "holder"],
     ["DmaBuf", "holder"],

@@ -273,10 +273,13 @@ it("a database that another program has locked at start: lends nothing, and take
   const operator = await newClient(second);
   const { store } = await statusOf(operator);
   await expectRefused(operator, "sim0/ddr", /another program has locked .*\. End it/);
+  const poked = await operator.ask("buffers.poke", { name: "sim0/regs", offset: 8, value: "0x3e8" });
+  const peeked = await operator.must("buffers.peek", { name: "sim0/regs", offset: 8 });
   await locker.stop();
   await recovers(operator);
 
   expect(store).toMatchObject({ state: "refusing", keptAside: null });
+  expect([poked.error?.data.code, peeked.result.values]).toEqual(["STORE_READ_ONLY", ["0x0003d090"]]); // not done
   const held = (await operator.must("delegations.get", { id: heldId })).result;
   expect(held).toMatchObject({ state: "revoked", reason: "agent-restart", proof: { by: "last-word" } });
   expect((await operator.must("delegations.get", { id: waiting })).result).toMatchObject({ state: "offered" });

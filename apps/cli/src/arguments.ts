@@ -1,7 +1,7 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
 import { spawnSync } from "node:child_process";
 import { parseBdf } from "@lendbuf/host/pci-function";
-import { BUFFER_NAME, MAX_NAME_LENGTH, type Range } from "@lendbuf/shared/buffer";
+import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { InvalidArgumentError, Option } from "commander";
 
@@ -62,6 +62,20 @@ export function size(text: string): number {
   return bytes;
 }
 
+export function offset(text: string): number {
+  const number = isNumber(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError("Write an offset in bytes as 16 or 0x10.");
+  return number;
+}
+
+/** Of up to 64 bits, as the API takes it. */
+export function word(text: string): string {
+  const value = isNumber(text) ? BigInt(text) : undefined;
+  if (value === undefined || value >> 64n)
+    throw new InvalidArgumentError("Write a value of up to 64 bits as 16 or 0x10.");
+  return `0x${value.toString(16)}`;
+}
+
 /** `OFFSET+LENGTH`; collects. */
 export function range(text: string, before: Range[] = []): Range[] {
   const [offset, length, ...others] = text.split("+").map((part) => parseSize(part));
@@ -72,6 +86,13 @@ export function range(text: string, before: Range[] = []): Range[] {
 
 export const leaseOption = () =>
   new Option("--for <duration>", "how long the lease is: 90 (seconds), 15m, 1h30m, 2d").argParser(duration);
+
+export const widthOption = () =>
+  new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {
+    const width = WIDTHS.find((one) => String(one) === text);
+    if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
+    return width;
+  });
 
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 
@@ -87,6 +108,10 @@ function wholeNumber(text: string, advice: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number === 0 || !Number.isSafeInteger(number)) throw new InvalidArgumentError(advice);
   return number;
+}
+
+function isNumber(text: string): boolean {
+  return /^(\d+|0x[0-9a-f]+)$/i.test(text);
 }
 
 const UNITS: Record<string, number> = { "": 1, b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };

@@ -16,6 +16,8 @@ import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
 import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
+import { addPeek } from "./commands/peek.ts";
+import { addPoke } from "./commands/poke.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addStatus } from "./commands/status.ts";
@@ -52,7 +54,7 @@ export function buildProgram(): Command {
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine, addDevice]) add(program);
+  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addToken]) add(program);
   addExitCodes(program);

@@ -40,6 +40,11 @@ describe("what is typed wrongly is said clearly, exits with 2, and needs no agen
     ["ids and --all", ["revoke", "3", "--all"], /not both/],
     ["--device without --all", ["revoke", "3", "--device", "sim0"], /--device goes with --all/],
     ["--notice with --all", ["revoke", "--all", "--notice", "5m"], /--notice goes with ids/],
+    ["an offset", ["peek", "sim0/regs", "4KiB"], /Write an offset in bytes as 16 or 0x10/],
+    ["an offset below 0", ["peek", "sim0/regs", "--", "-4"], /Write an offset in bytes/],
+    ["a width", ["peek", "sim0/regs", "0", "--width", "24"], /A width is 8, 16, 32 or 64 bits/],
+    ["a value", ["poke", "sim0/regs", "0", "on"], /Write a value of up to 64 bits/],
+    ["a value of 65 bits", ["poke", "sim0/regs", "0", "0x10000000000000000"], /Write a value of up to 64 bits/],
     ["exec without a command", ["exec", "sim0/ch0"], /missing required argument 'command'/],
     ["a PCI address", ["device", "bind", "eth0"], /'eth0' is invalid.*lspci -D lists them/],
     ["an empty --socket", ["--socket", "", "status"], /--socket needs the path/],
@@ -112,7 +117,7 @@ describe("help", () => {
     const manual = readFileSync(new URL("../../../docs/cli.md", import.meta.url), "utf8");
     const commands = [...stdout.matchAll(/^ {2}([a-z]+)(?: \[| <| {2})/gm)].map(([, name]) => name!);
 
-    expect(commands).toHaveLength(21);
+    expect(commands).toHaveLength(23);
     for (const command of commands.filter((name) => name !== "help")) expect(manual).toContain(`lendbuf ${command}`);
   });
 

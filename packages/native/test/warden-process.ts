@@ -3,7 +3,15 @@ import { chmodSync, closeSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PacketSocket, packetSocketPair } from "../src/addon.ts";
-import { decode, type ExportPacket, encodeExport, encodeRevoke, type WardenPacket } from "../src/warden/protocol.ts";
+import {
+  type AccessPacket,
+  decode,
+  type ExportPacket,
+  encodeAccess,
+  encodeExport,
+  encodeRevoke,
+  type WardenPacket,
+} from "../src/warden/protocol.ts";
 import { SANITIZER_REPORT } from "./sanitizer-report.ts";
 import type { Build } from "./warden-builds.ts";
 
@@ -109,6 +117,13 @@ export class Warden {
   /** Asks for revokes that may end others too; resolves with so many answers. */
   revokeDeviceWide(ids: readonly number[], answers: number): Promise<Packet<"revoked">["entries"]> {
     return this.#revoke(ids, answers, true);
+  }
+
+  /** Asks for one load or store; what is left out is: a load of 32 bits at the start of the registers. */
+  access(access: Partial<Omit<AccessPacket, "serial">> = {}): Promise<Packet<"accessed">> {
+    const serial = ++this.#serial;
+    this.socket.send(encodeAccess({ region: REGISTERS, offset: 0, width: 32, value: null, ...access, serial }));
+    return this.#next((one): one is Packet<"accessed"> & Got => one.type === "accessed" && one.serial === serial);
   }
 
   /** Why it gave its device up. */

@@ -26,6 +26,8 @@ int main() {
   Print("type revoke", Type::kRevoke);
   Print("type revoked", Type::kRevoked);
   Print("type lost", Type::kLost);
+  Print("type access", Type::kAccess);
+  Print("type accessed", Type::kAccessed);
   Print("method null", Method::kNone);
   Print("method dma-buf-revoke", Method::kDmaBufRevoke);
   Print("method vfio-feature-revoke", Method::kVfioFeatureRevoke);
@@ -61,6 +63,8 @@ int main() {
   Print("size revoke", sizeof(Revoke));
   Print("size revokedEntry", sizeof(RevokedEntry));
   Print("size revoked", sizeof(Revoked));
+  Print("size registerAccess", sizeof(RegisterAccess));
+  Print("size accessed", sizeof(Accessed));
   Print("at header.serial", offsetof(Header, serial));
   Print("at region.index", offsetof(Region, index));
   Print("at region.flags", offsetof(Region, flags));
@@ -94,5 +98,12 @@ int main() {
   Print("at revokedEntry.error", offsetof(RevokedEntry, error));
   Print("at revokedEntry.safe", offsetof(RevokedEntry, safe));
   Print("at revokedEntry.probe_size", offsetof(RevokedEntry, probe_size));
+  Print("at registerAccess.offset", offsetof(RegisterAccess, offset));
+  Print("at registerAccess.value", offsetof(RegisterAccess, value));
+  Print("at registerAccess.region", offsetof(RegisterAccess, region));
+  Print("at registerAccess.width", offsetof(RegisterAccess, width));
+  Print("at registerAccess.is_store", offsetof(RegisterAccess, is_store));
+  Print("at accessed.value", offsetof(Accessed, value));
+  Print("at accessed.error", offsetof(Accessed, error));
   puts("}");
 }

@@ -56,6 +56,35 @@ describe("the packets", () => {
     expect(bytes.readBigUInt64LE(header["size revoke"]! + 8)).toBe(2n ** 40n);
   });
 
+  it("have each field of ACCESS where protocol.h has it", () => {
+    const access = { serial: 5, region: 2, offset: 0x1_0000_1000, width: 64 };
+
+    const bytes = Buffer.from(protocol.encodeAccess({ ...access, value: 2n ** 64n - 2n }));
+
+    expect(bytes.length).toBe(header["size registerAccess"]);
+    expect(bytes.readUInt32LE(0)).toBe(header["type access"]);
+    expect(bytes.readUInt32LE(header["at header.serial"])).toBe(5);
+    expect(bytes.readBigUInt64LE(header["at registerAccess.offset"])).toBe(0x1_0000_1000n);
+    expect(bytes.readBigUInt64LE(header["at registerAccess.value"])).toBe(2n ** 64n - 2n);
+    expect(bytes.readUInt32LE(header["at registerAccess.region"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at registerAccess.width"])).toBe(64);
+    expect(bytes.readUInt32LE(header["at registerAccess.is_store"])).toBe(1);
+    const load = Buffer.from(protocol.encodeAccess({ ...access, value: null }));
+    expect(load.readUInt32LE(header["at registerAccess.is_store"])).toBe(0);
+  });
+
+  it("are decoded from where protocol.h has each field of ACCESSED", () => {
+    const fixed = Buffer.alloc(header["size accessed"]!);
+    fixed.writeUInt32LE(header["type accessed"]!, 0);
+    fixed.writeUInt32LE(3, 4);
+    fixed.writeBigUInt64LE(2n ** 63n, header["at accessed.value"]);
+    fixed.writeInt32LE(16, header["at accessed.error"]);
+
+    expect(protocol.decode(Buffer.concat([fixed, Buffer.from("busy")]))).toEqual({
+      ...{ type: "accessed", serial: 3, error: 16, value: 2n ** 63n, words: "busy" },
+    });
+  });
+
   it("are decoded from where protocol.h has each field of REVOKED", () => {
     const bytes = Buffer.alloc(header["size revoked"]! + header["size revokedEntry"]!);
     const entry = header["size revoked"]!;

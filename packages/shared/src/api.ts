@@ -1,7 +1,17 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
 import type { AuditEntry, AuditVerdict } from "./audit.ts";
-import { BUFFER_NAME, type BufferView, type Contents, MAX_NAME_LENGTH, MAX_RANGES, type Occupancy } from "./buffer.ts";
+import {
+  BUFFER_NAME,
+  type BufferView,
+  type Contents,
+  MAX_NAME_LENGTH,
+  MAX_RANGES,
+  type Occupancy,
+  type Peeked,
+  type Poked,
+  WIDTHS,
+} from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
 import type { Device } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
@@ -15,6 +25,8 @@ export const MAX_IDS = 32;
 
 /** Bytes of a buffer's memory in one answer. */
 export const MAX_READ = 32_768;
+/** Words of a buffer's memory in one answer. */
+export const MAX_WORDS = 1024;
 const DAY_MS = 86_400_000;
 const MAX_TOKEN_LIFE_MS = 366 * DAY_MS;
 
@@ -26,6 +38,7 @@ const Id = z.int().positive();
 const Limit = z.int().min(1).max(MAX_PAGE).default(100);
 const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
 const Bytes = z.int().nonnegative();
+const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
 
@@ -73,6 +86,11 @@ export const INPUTS = {
     name: Name,
     offset: Bytes.default(0),
     length: z.int().min(1).max(MAX_READ).default(4096),
+  }),
+  "buffers.peek": z.strictObject({ ...WordFields, count: z.int().min(1).max(MAX_WORDS).default(1) }),
+  "buffers.poke": z.strictObject({
+    ...WordFields,
+    value: z.string().regex(/^0x[0-9a-f]{1,16}$/i, "a value is written 0x and up to 16 hexadecimal digits"),
   }),
   "delegations.list": z
     .strictObject({
@@ -191,6 +209,8 @@ interface Outputs {
   "buffers.remove": null;
   "buffers.watch": OccupancyState;
   "buffers.read": Contents;
+  "buffers.peek": Peeked;
+  "buffers.poke": Poked;
   "delegations.list": Page<Delegation, number>;
   "delegations.watch": DelegationsState;
   "delegations.get": Delegation;

@@ -56,6 +56,38 @@ export interface Contents {
   at: number;
 }
 
+/** In bits, of one access. */
+export const WIDTHS = [8, 16, 32, 64] as const;
+export type Width = (typeof WIDTHS)[number];
+
+/** Words of a buffer's memory, each read from the device with one access of its width. */
+export interface Peeked {
+  /** Of the first. */
+  offset: number;
+  width: Width;
+  /** `0x` and the width's hexadecimal digits. */
+  values: string[];
+  /** Wall-clock milliseconds. */
+  at: number;
+}
+
+/** A word that was written to the device with one access of its width. */
+export interface Poked {
+  offset: number;
+  width: Width;
+  /** `0x` and the width's hexadecimal digits. */
+  value: string;
+  /** Who had the buffer at that moment, the first ten: they find what was written. */
+  lentTo: { id: number; account: string }[];
+  /** Wall-clock milliseconds. */
+  at: number;
+}
+
+/** "0x0000abcd": all digits of the width. */
+export function hexOf(value: bigint, width: Width): string {
+  return `0x${value.toString(16).padStart(width / 4, "0")}`;
+}
+
 export function sizeOf(ranges: readonly Range[]): number {
   return ranges.reduce((size, range) => size + range.length, 0);
 }

@@ -2,6 +2,7 @@ import { MAX_PAGE } from "@lendbuf/shared/api";
 import type { BufferView, Occupancy } from "@lendbuf/shared/buffer";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer as LendableOf } from "../buffers/buffer.ts";
+import { peek, poke } from "../buffers/words.ts";
 import type { Context } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
@@ -61,6 +62,21 @@ export const buffersRouter = router({
       const bytes = await ctx.core.views.read(warden, { region, ranges }, offset, length);
       requireView(ctx, buffer); // meanwhile it may have become somebody else's
       return { offset, bytes: Buffer.from(bytes).toString("base64"), at: Date.now() };
+    },
+  ),
+  /** A mutation: to a device a load can be a command, as of a register that reading clears. */
+  peek: input("buffers.peek").mutation(({ ctx, input: { name, count, ...word } }): Promise<Output<"buffers.peek">> => {
+    requireOperator(ctx, "read single words of a device");
+    return peek(ctx.core.buffers.get(name), word, count);
+  }),
+  poke: input("buffers.poke").mutation(
+    async ({ ctx, input: { name, value, ...word } }): Promise<Output<"buffers.poke">> => {
+      requireOperator(ctx, "write single words of a device");
+      const { core, caller } = ctx;
+      const buffer = core.buffers.get(name);
+      const stored = await poke(buffer, word, value, caller.actor, core.store);
+      const lentTo = occupancyOf(buffer, caller).current.filter(({ state }) => state === "active");
+      return { ...word, value: stored, lentTo: lentTo.map(({ id, account }) => ({ id, account })), at: Date.now() };
     },
   ),
   define: input("buffers.define").mutation(({ ctx, input }): Output<"buffers.define"> => {

@@ -3,10 +3,19 @@ import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
 import { type PacketSocket, packetSocketPair } from "@lendbuf/native/addon";
 import { wardenPath } from "@lendbuf/native/build";
-import { decode, encodeExport, encodeRevoke, MAX_IDS, type WardenPacket } from "@lendbuf/native/warden/protocol";
+import {
+  type AccessPacket,
+  decode,
+  encodeAccess,
+  encodeExport,
+  encodeRevoke,
+  MAX_IDS,
+  type WardenPacket,
+} from "@lendbuf/native/warden/protocol";
 import type { Range } from "@lendbuf/shared/buffer";
 import type { Proof, Scope } from "@lendbuf/shared/delegation";
 import type { Capability, Region } from "@lendbuf/shared/device";
+import { AgentError } from "@lendbuf/shared/errors";
 import { errnoName } from "./errno.ts";
 import { lastWordPath, makeFolder } from "./last-word.ts";
 
@@ -49,6 +58,8 @@ export class Warden {
   readonly #child: ChildProcess;
   readonly #handlers: WardenHandlers;
   readonly #exporting = new Map<number, { resolve(fd: number): void; reject(error: Error): void }>();
+  /** By serial. */
+  readonly #accessing = new Map<number, { resolve(value: bigint): void; reject(error: Error): void }>();
   readonly #exited: Promise<void>;
   #serial = 0;
   #nextExport = 1;
@@ -126,6 +137,15 @@ export class Warden {
     });
   }
 
+  /** One load or store of the device itself, whoever has its memory: answers what was loaded. Rejects with the warden's errno as `code`, or DEVICE_LOST. */
+  access(access: Omit<AccessPacket, "serial">): Promise<bigint> {
+    return new Promise((resolve, reject) => {
+      const serial = ++this.#serial;
+      this.#accessing.set(serial, { resolve, reject });
+      this.#send(encodeAccess({ ...access, serial }));
+    });
+  }
+
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
   revoke(exportIds: readonly number[], deviceWide = false): void {
     for (let start = 0; start < exportIds.length; start += MAX_IDS) {
@@ -149,6 +169,7 @@ export class Warden {
     for (const fd of fds) closeSync(fd);
     if (packet.type === "revoked")
       return this.#handlers.onRevoked(packet.entries.map((entry) => this.#resultOf(entry)));
+    if (packet.type === "accessed") return this.#takeAccessed(packet);
     if (packet.type === "ready") {
       this.#capability = capabilityOf(packet);
       return this.#handlers.onReady(packet.regions.map(regionOf), this.#capability);
@@ -162,7 +183,14 @@ export class Warden {
     const [fd, ...surplus] = fds;
     for (const extra of waiting ? surplus : fds) closeSync(extra);
     if (fd !== undefined) waiting?.resolve(fd);
-    else waiting?.reject(exportError(packet.error, packet.words));
+    else waiting?.reject(wardenError("export", packet.error, packet.words));
+  }
+
+  #takeAccessed({ serial, error, value, words }: WardenPacket & { type: "accessed" }): void {
+    const waiting = this.#accessing.get(serial);
+    this.#accessing.delete(serial);
+    if (error === 0) waiting?.resolve(value);
+    else waiting?.reject(wardenError("access", error, words));
   }
 
   #resultOf(entry: RevokedEntry): RevokeResult {
@@ -193,6 +221,11 @@ export class Warden {
     this.#socket.close();
     for (const { reject } of this.#exporting.values()) reject(new Error(`The device's warden is gone: ${why}`));
     this.#exporting.clear();
+    for (const { reject } of this.#accessing.values())
+      reject(
+        new AgentError("DEVICE_LOST", `The device's warden is gone, and what was asked may be done or not: ${why}`),
+      );
+    this.#accessing.clear();
     this.#handlers.onGone(why);
   }
 }
@@ -221,6 +254,6 @@ function regionOf({ index, size, unlendable, withheld }: ReadyPacket["regions"][
 type ReadyPacket = WardenPacket & { type: "ready" };
 type RevokedEntry = (WardenPacket & { type: "revoked" })["entries"][number];
 
-function exportError(errno: number, words: string): Error {
-  return Object.assign(new Error(words || errnoName(errno)), { code: errnoName(errno), errno, syscall: "export" });
+function wardenError(syscall: string, errno: number, words: string): Error {
+  return Object.assign(new Error(words || errnoName(errno)), { code: errnoName(errno), errno, syscall });
 }

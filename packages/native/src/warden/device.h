@@ -16,6 +16,9 @@ class Device {
   // Readable once the device is gone or wanted back; -1: that cannot happen.
   virtual int loss() const { return -1; }
   virtual std::string WhyLost() { return ""; }
+  // One load or store, checked against the regions; answers what was loaded. Throws Refusal or SystemError. On any
+  // thread; may block.
+  virtual uint64_t MakeAccess(const protocol::RegisterAccess& access) = 0;
   // Gives the device up, when no revoke is under way. True where that is proven to end whatever was exported.
   virtual bool Close() { return false; }
   // Milliseconds from one Tick to the next; 0 while nothing that is lent needs any.

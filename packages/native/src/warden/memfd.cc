@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "guard.h"
+#include "single_access.h"
 
 namespace lendbuf {
 
@@ -88,6 +89,16 @@ bool MemfdExport::Store(uint64_t offset, Word value) {
 }
 template bool MemfdExport::Store(uint64_t, uint32_t);
 template bool MemfdExport::Store(uint64_t, uint64_t);
+
+bool MemfdExport::AccessAt(uint64_t offset, const protocol::RegisterAccess& access, uint64_t* value) const {
+  if (mapping_) return AccessOnce(mapping_ + offset, access, value);
+  constexpr uint64_t kPage = 4096;
+  off_t page = static_cast<off_t>(offset / kPage * kPage);
+  void* start = Check(mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_.get(), page), "mmap");
+  bool reached = AccessOnce(static_cast<char*>(start) + offset % kPage, access, value);
+  munmap(start, kPage);
+  return reached;
+}
 
 size_t MemfdExport::Read(uint64_t offset, void* into, size_t length) const {
   size_t done = 0;

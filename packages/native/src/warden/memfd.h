@@ -46,6 +46,8 @@ class MemfdExport : public Export {
   // One store, never torn.
   bool Store32(uint64_t offset, uint32_t value) { return Store(offset, value); }
   bool Store64(uint64_t offset, uint64_t value) { return Store(offset, value); }
+  // One load or store at this offset of the export; false where the holder has taken the memory away.
+  bool AccessAt(uint64_t offset, const protocol::RegisterAccess& access, uint64_t* value) const;
   // Bytes read, fewer where the holder has cut it short. Holes are zeros and stay holes.
   size_t Read(uint64_t offset, void* into, size_t length) const;
 

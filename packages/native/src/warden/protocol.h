@@ -3,14 +3,15 @@
 // them.
 //
 // The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in
-// which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done: they
-// overtake each other. When the agent's end closes, the warden revokes everything, writes its last word and exits.
+// which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done, ACCESSED
+// whenever an access is: they overtake each other. When the agent's end closes, the warden revokes everything, writes
+// its last word and exits.
 #pragma once
 #include <cstdint>
 
 namespace lendbuf::protocol {
 
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr uint32_t kMaxPacket = 65536;
 constexpr uint32_t kMaxRanges = 16;
 constexpr uint32_t kMaxIds = 4096;  // in one REVOKE
@@ -22,7 +23,9 @@ enum class Type : uint32_t {
   kExported = 3,  // warden → agent: Exported, with the export's fd if error is 0; after it the words that say why not
   kRevoke = 4,    // agent → warden: Revoke, then `count` u64 export ids
   kRevoked = 5,   // warden → agent: Revoked, then `count` RevokedEntries
-  kLost = 6,  // warden → agent: the device is gone, or was given up by a device-wide revoke; the words that say why
+  kLost = 6,    // warden → agent: the device is gone, or was given up by a device-wide revoke; the words that say why
+  kAccess = 7,  // agent → warden: RegisterAccess
+  kAccessed = 8,  // warden → agent: Accessed; where it was refused the words that say why
 };
 
 struct Header {
@@ -144,6 +147,24 @@ struct RevokedEntry {
 struct Revoked {
   Header header;
   uint32_t count;
+  uint32_t reserved;
+};
+
+// One load or store of the device itself, whoever has its memory. Never of what is withheld.
+struct RegisterAccess {
+  Header header;
+  uint64_t offset;  // in the region; a multiple of the width
+  uint64_t value;   // to store
+  uint32_t region;
+  uint32_t width;  // bits: 8, 16, 32 or 64; the access is of exactly this width
+  uint32_t is_store;
+  uint32_t reserved;
+};
+
+struct Accessed {
+  Header header;
+  uint64_t value;  // that was loaded
+  int32_t error;   // errno; 0: it was done
   uint32_t reserved;
 };
 

@@ -1,6 +1,6 @@
-// The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids are safe integers.
+// The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids and offsets are safe integers.
 
-export const VERSION = 2;
+export const VERSION = 3;
 export const MAX_PACKET = 65_536;
 export const MAX_RANGES = 16;
 /** In one REVOKE. */
@@ -8,7 +8,16 @@ export const MAX_IDS = 4096;
 /** In one REVOKED. */
 export const MAX_REVOKED_ENTRIES = 2047;
 
-export const TYPES = { ready: 1, export: 2, exported: 3, revoke: 4, revoked: 5, lost: 6 } as const;
+export const TYPES = {
+  ready: 1,
+  export: 2,
+  exported: 3,
+  revoke: 4,
+  revoked: 5,
+  lost: 6,
+  access: 7,
+  accessed: 8,
+} as const;
 export const METHODS = [
   null,
   "dma-buf-revoke",
@@ -38,6 +47,8 @@ export const SIZES = {
   revoke: 16,
   revokedEntry: 32,
   revoked: 16,
+  registerAccess: 40,
+  accessed: 24,
 } as const;
 
 export type Method = (typeof METHODS)[number];
@@ -79,6 +90,18 @@ export interface ExportPacket {
   scrubZero: boolean;
 }
 
+/** One load or store of the device itself, of exactly this width. */
+export interface AccessPacket {
+  serial: number;
+  region: number;
+  /** In the region; a multiple of the width. */
+  offset: number;
+  /** Bits: 8, 16, 32 or 64. */
+  width: number;
+  /** What to store; null loads. */
+  value: bigint | null;
+}
+
 export interface RevokedEntry {
   id: number;
   /** From the revoke's call to its return. */
@@ -112,6 +135,8 @@ export type WardenPacket =
   /** `error` is an errno, and `words` say why; 0: the packet carries one fd. */
   | { type: "exported"; serial: number; id: number; error: number; words: string }
   | { type: "revoked"; serial: number; entries: RevokedEntry[] }
+  /** `error` is an errno, and `words` say why; 0: it was done, and `value` is what was loaded. */
+  | { type: "accessed"; serial: number; error: number; value: bigint; words: string }
   | { type: "lost"; words: string };
 
 export function encodeExport(request: ExportPacket): Uint8Array {
@@ -147,6 +172,18 @@ export function encodeRevoke(serial: number, ids: readonly number[], deviceWide 
   return bytes;
 }
 
+export function encodeAccess({ serial, region, offset, width, value }: AccessPacket): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.registerAccess);
+  bytes.writeUInt32LE(TYPES.access, 0);
+  bytes.writeUInt32LE(serial, 4);
+  writeUint64(bytes, offset, 8);
+  bytes.writeBigUInt64LE(value ?? 0n, 16);
+  bytes.writeUInt32LE(region, 24);
+  bytes.writeUInt32LE(width, 28);
+  bytes.writeUInt32LE(value === null ? 0 : 1, 32);
+  return bytes;
+}
+
 /** Throws a RangeError where the packet is too short, and an Error where its type is none of the warden's. */
 export function decode(packet: Uint8Array): WardenPacket {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -156,6 +193,8 @@ export function decode(packet: Uint8Array): WardenPacket {
       return decodeExported(bytes);
     case TYPES.revoked:
       return decodeRevoked(bytes);
+    case TYPES.accessed:
+      return decodeAccessed(bytes);
     case TYPES.ready:
       return decodeReady(bytes);
     case TYPES.lost:
@@ -219,6 +258,16 @@ function decodeExported(bytes: Buffer): WardenPacket {
     id: readUint64(bytes, 8),
     error: bytes.readInt32LE(16),
     words: bytes.length > SIZES.exported ? bytes.toString("utf8", SIZES.exported) : "",
+  };
+}
+
+function decodeAccessed(bytes: Buffer): WardenPacket {
+  return {
+    type: "accessed",
+    serial: bytes.readUInt32LE(4),
+    value: bytes.readBigUInt64LE(8),
+    error: bytes.readInt32LE(16),
+    words: bytes.toString("utf8", SIZES.accessed),
   };
 }
 

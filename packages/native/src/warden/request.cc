@@ -39,13 +39,17 @@ bool Overlap(const protocol::Range& a, const protocol::Range& b) {
   return a.offset < b.offset + b.length && b.offset < a.offset + a.length;
 }
 
+void CheckWithin(const protocol::Range& range, const protocol::Region& region) {
+  if (range.offset > region.size || range.length > region.size - range.offset)
+    throw Refusal(EINVAL, Describe(range) + " reaches past the end of region " + std::to_string(region.index) +
+                              ", which has " + std::to_string(region.size) + " bytes");
+}
+
 void CheckRange(const protocol::Range& range, const protocol::Region& region) {
   if (range.length == 0) throw Refusal(EINVAL, Describe(range) + " is empty");
   if (range.offset % kPage || range.length % kPage)
     throw Refusal(EINVAL, Describe(range) + " is not aligned to pages of " + std::to_string(kPage) + " bytes");
-  if (range.offset > region.size || range.length > region.size - range.offset)
-    throw Refusal(EINVAL, Describe(range) + " reaches past the end of region " + std::to_string(region.index) +
-                              ", which has " + std::to_string(region.size) + " bytes");
+  CheckWithin(range, region);
   if (Overlap(range, region.withheld))
     throw Refusal(EPERM, Describe(range) + " meets the MSI-X table of region " + std::to_string(region.index) +
                              ", whose pages " + std::to_string(region.withheld.offset) + "+" +
@@ -85,6 +89,24 @@ void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Re
         throw Refusal(EINVAL, Describe(request.ranges[i]) + " and " + Describe(request.ranges[j]) + " overlap");
     request.size += request.ranges[i].length;
   }
+}
+
+void CheckAccess(const protocol::RegisterAccess& access, std::span<const protocol::Region> regions) {
+  uint32_t width = access.width;
+  if (width != 8 && width != 16 && width != 32 && width != 64)
+    throw Refusal(EINVAL, "an access is of 8, 16, 32 or 64 bits, not " + std::to_string(width));
+  if (width < 64 && access.is_store && access.value >> width)
+    throw Refusal(EINVAL, std::to_string(access.value) + " has more than " + std::to_string(width) + " bits");
+  if (access.offset % (width / 8))
+    throw Refusal(EINVAL,
+                  "offset " + std::to_string(access.offset) + " is not aligned to " + std::to_string(width) + " bits");
+  const protocol::Region& region = FindRegion(access.region, regions);
+  protocol::Range word{access.offset, width / 8};
+  CheckWithin(word, region);
+  if (Overlap(word, region.withheld))
+    throw Refusal(EPERM, Describe(word) +
+                             " lies in the pages of the MSI-X table, which nobody touches: whoever "
+                             "writes there chooses what the device's interrupts do");
 }
 
 }  // namespace lendbuf

@@ -1,4 +1,4 @@
-// EXPORT packets, read and checked once.
+// EXPORT and ACCESS packets, read and checked once.
 #pragma once
 #include <cstring>
 #include <span>
@@ -34,5 +34,8 @@ Request ReadExport(std::span<const char> bytes, const protocol::Export& packet);
 // Throws Refusal where the device has no such ranges to lend (EINVAL, ENODEV for a BAR that is not there, EPERM for the
 // MSI-X table); sets the request's size.
 void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions);
+
+// Throws Refusal, with the same errnos, where there is no such word.
+void CheckAccess(const protocol::RegisterAccess& access, std::span<const protocol::Region> regions);
 
 }  // namespace lendbuf

@@ -113,7 +113,7 @@ void SimulatedDevice::Enlist(MemfdExport& lent) {
 
 void SimulatedDevice::Forget(MemfdExport& lent) {
   std::lock_guard lock(mutex_);
-  for (Set* set : {&writers_, &readers_, &served_, &watched_, &stale_}) set->erase(&lent);
+  for (Set* set : {&writers_, &readers_, &served_, &watched_, &leaving_, &stale_}) set->erase(&lent);
   std::erase_if(watched_, [this](MemfdExport* writer) {
     return std::none_of(readers_.begin(), readers_.end(),
                         [&](MemfdExport* reader) { return Overlap(reader->request(), writer->request()); });

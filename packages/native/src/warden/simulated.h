@@ -20,6 +20,7 @@ class SimulatedDevice : public Device, private MemfdContents {
   SimulatedDevice();
   std::vector<protocol::Region> regions() const override;
   Exporter& exporter() override { return exporter_; }
+  uint64_t MakeAccess(const protocol::RegisterAccess& access) override;
   int tick_period_ms() override;
   void Tick() override;
 
@@ -39,6 +40,9 @@ class SimulatedDevice : public Device, private MemfdContents {
   void ServeRegisters();
   void CorrectRegisters(MemfdExport& lent, const char* seen);
   void KeepRegisters(MemfdExport& lent);
+  uint64_t AccessRegister(const protocol::RegisterAccess& access);
+  uint64_t AccessMemory(const protocol::RegisterAccess& access);
+  bool AccessWriter(const protocol::RegisterAccess& access, uint64_t* value);
   void KeepRange(MemfdExport& lent, uint64_t from, const protocol::Range& range);
   void KeepData(MemfdExport& lent, uint64_t from, const protocol::Range& range);
   void AbsorbWriters(const Request& request);
@@ -55,6 +59,7 @@ class SimulatedDevice : public Device, private MemfdContents {
   Set readers_;
   Set served_;   // show registers or rings, so that each tick writes into them
   Set watched_;  // writers whose plain memory a reader sees too
+  Set leaving_;  // writers whose contents are being kept: what is stored there now is lost
   Set stale_;    // readers that may show old contents
   std::vector<char> scratch_;
 };

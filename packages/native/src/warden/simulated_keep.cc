@@ -27,6 +27,10 @@ void EachPiece(const protocol::Range& range, Visit visit) {
 void SimulatedDevice::Keep(MemfdExport& lent) {
   const Request& request = lent.request();
   if (request.read_only) return;
+  {
+    std::lock_guard lock(mutex_);
+    leaving_.insert(&lent);
+  }
   if (request.region == 0) return KeepRegisters(lent);
   uint64_t export_offset = 0;
   for (const protocol::Range& range : request.ranges) {

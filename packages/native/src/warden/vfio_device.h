@@ -25,6 +25,7 @@ class VfioDevice : public Device {
   protocol::Access access() const override { return handle_.access(); }
   int loss() const override { return handle_.loss(); }
   std::string WhyLost() override { return handle_.WhyLost(); }
+  uint64_t MakeAccess(const protocol::RegisterAccess& access) override { return handle_.MakeAccess(access); }
   bool Close() override { return handle_.Close() == 0; }
   int tick_period_ms() override { return 0; }
   void Tick() override {}

@@ -20,6 +20,8 @@ class VfioHandle {
   protocol::Access access() const { return door_->access(); }
   PciConfig ReadConfig() const;
   std::array<BarInfo, kBars> ReadBars() const;
+  // One load or store of a BAR, which was checked. Any thread; may block, and holds up Close meanwhile.
+  uint64_t MakeAccess(const protocol::RegisterAccess& access);
   // Readable once the kernel wants the device back or it reported an error.
   int loss() const { return events_.get(); }
   std::string WhyLost();

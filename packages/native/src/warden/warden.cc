@@ -39,6 +39,7 @@ Warden::Warden(Device& device, int agent)
       capability_(device.exporter().SelfTest()),
       timer_(Check(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
       exports_(capability_.method, capability_.scope),
+      accesses_(device),
       outbox_(agent, [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
       space_(protocol::kMaxPacket) {}
 
@@ -49,11 +50,15 @@ void Warden::Serve() {
         static_cast<short>(POLLRDHUP | (outbox_.crowded() ? 0 : POLLIN) | (outbox_.waiting() ? POLLOUT : 0));
     bool gathering = IsGathering();
     int answers = gathering ? -1 : exports_.fd();
-    pollfd events[] = {
-        {agent_, from_agent, 0}, {answers, POLLIN, 0}, {timer_.get(), POLLIN, 0}, {device_.loss(), POLLIN, 0}};
+    pollfd events[] = {{agent_, from_agent, 0},
+                       {answers, POLLIN, 0},
+                       {timer_.get(), POLLIN, 0},
+                       {device_.loss(), POLLIN, 0},
+                       {accesses_.fd(), POLLIN, 0}};
     if (poll(events, std::size(events), gathering ? kGatherMs : -1) < 0) continue;
     if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
     if (events[1].revents) AnswerRevokes();
+    if (events[4].revents) AnswerAccesses();
     if (events[0].revents & POLLOUT) outbox_.Flush();
     if (events[0].revents & POLLIN) ReadFromAgent();
     if (events[2].revents) Tick();
@@ -110,6 +115,7 @@ void Warden::Handle(std::span<const char> bytes) {
   Type type = ReadPacket<protocol::Header>(bytes).type;
   if (type == Type::kExport) return HandleExport(bytes);
   if (type == Type::kRevoke) return HandleRevoke(bytes);
+  if (type == Type::kAccess) return HandleAccess(bytes);
   throw BrokenAgent("a packet of unknown type " + std::to_string(static_cast<uint32_t>(type)));
 }
 
@@ -168,6 +174,29 @@ void Warden::HandleRevoke(std::span<const char> bytes) {
   std::vector<Exports::Answer> answers;
   exports_.Revoke(packet.header.serial, ids, (packet.flags & protocol::kDeviceWide) != 0, answers);
   SendRevoked(std::move(answers));
+}
+
+void Warden::HandleAccess(std::span<const char> bytes) {
+  auto access = ReadPacket<protocol::RegisterAccess>(bytes);
+  if (bytes.size() != sizeof access) throw BrokenAgent("an ACCESS has " + std::to_string(bytes.size()) + " bytes");
+  try {
+    CheckAccess(access, regions_);
+  } catch (const Refusal& refusal) {
+    return SendAccessed(
+        {{.header = {Type::kAccessed, access.header.serial}, .error = refusal.error()}, refusal.what()});
+  }
+  accesses_.Start(access);
+}
+
+void Warden::AnswerAccesses() {
+  for (const Accesses::Done& done : accesses_.TakeDone()) SendAccessed(done);
+}
+
+void Warden::SendAccessed(const Accesses::Done& done) {
+  Outbox::Packet packet;
+  Append(packet.bytes, done.answer);
+  AppendWords(packet.bytes, done.words);
+  outbox_.Send(std::move(packet));
 }
 
 // While many revokes are under way their answers wait for each other for a moment: a wake-up and a packet for each

@@ -1,10 +1,11 @@
-// One device, one agent: serves EXPORT and REVOKE until the agent's end closes.
+// One device, one agent: serves EXPORT, REVOKE and ACCESS until the agent's end closes.
 #pragma once
 #include <chrono>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "accesses.h"
 #include "device.h"
 #include "exports.h"
 #include "fd.h"
@@ -28,12 +29,15 @@ class Warden {
   void Handle(std::span<const char> bytes);
   void HandleExport(std::span<const char> bytes);
   void HandleRevoke(std::span<const char> bytes);
+  void HandleAccess(std::span<const char> bytes);
   void MakeExport(const protocol::Export& packet, Request request);
   void SendExported(const protocol::Export& packet, int error, const std::string& words,
                     std::shared_ptr<Export> lent = nullptr);
   Outbox::Packet TakeBack(const Outbox::Packet& packet, int error);
   void SendRevoked(std::vector<Exports::Answer> answers);
   void AnswerRevokes();
+  void AnswerAccesses();
+  void SendAccessed(const Accesses::Done& done);
   bool IsGathering();
   void ArmTick();
   void Tick();
@@ -45,6 +49,7 @@ class Warden {
   Fd timer_;
   int tick_period_ms_ = 0;
   Exports exports_;
+  Accesses accesses_;
   std::chrono::steady_clock::time_point last_answers_;
   Outbox outbox_;
   std::vector<char> space_;
