@@ -19,7 +19,7 @@ describe.each(builds)("an export of the warden ($name)", (build) => {
     const ready = await warden.ready();
 
     const plain = { readable: true, writable: true, mappable: true, unlendable: null, withheld: null };
-    expect(ready).toMatchObject({ version: 2, works: true, method: "ftruncate", scope: "buffer", kind: "memfd" });
+    expect(ready).toMatchObject({ version: 3, works: true, method: "ftruncate", scope: "buffer", kind: "memfd" });
     expect(ready.regions).toEqual([
       { index: REGISTERS, size: 4 * KIB, ...plain },
       { index: MEMORY, size: 16 * KIB * KIB, ...plain },
