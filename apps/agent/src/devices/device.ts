@@ -6,7 +6,7 @@ import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
 import { type RevokeResult, Warden } from "../wardens/warden.ts";
-import type { DeviceKind } from "./kind.ts";
+import type { Description, DeviceKind } from "./kind.ts";
 
 export interface DeviceOptions {
   stateDirectory: string;
@@ -33,6 +33,8 @@ export class Device {
   #state: DeviceView["state"] = "starting";
   #problem: string | null = null;
   #regions: Region[] = [];
+  /** Found out at first and whenever a warden has gone, for every status tells of it, at each change. */
+  #description: Description;
   #capability: Capability | null = null;
   #restart: Deadline | undefined;
   #restartMs = FIRST_RESTART_MS;
@@ -41,6 +43,7 @@ export class Device {
 
   constructor(kind: DeviceKind, options: DeviceOptions, handlers: DeviceHandlers) {
     this.kind = kind;
+    this.#description = kind.describe();
     this.#options = options;
     this.#handlers = handlers;
   }
@@ -88,12 +91,12 @@ export class Device {
     return {
       name: this.name,
       kind: this.kind.kind,
-      description: this.kind.description(),
+      description: this.#description.description,
       state: this.#state,
       problem: this.#problem,
       regions: this.#regions,
       capability: this.#capability,
-      pci: this.kind.pci(),
+      pci: this.#description.pci,
       warden: this.#warden
         ? { pid: this.#warden.pid, instance: this.#warden.instance, startedAt: this.#warden.startedAt }
         : null,
@@ -124,6 +127,7 @@ export class Device {
         onGone: (why) => {
           this.#options.log.error({ device: this.name, warden: warden.pid, why }, "warden gone");
           this.#warden = undefined;
+          this.#description = this.kind.describe();
           this.#become("lost", `the warden is gone: ${why}`);
           this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());
           this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);

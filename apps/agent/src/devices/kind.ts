@@ -2,6 +2,11 @@ import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
 import type { Device as DeviceView, PciAddress, Region } from "@lendbuf/shared/device";
 
+export interface Description {
+  description: string;
+  pci: PciAddress | null;
+}
+
 /** What differs between a simulated device and a real one. */
 export interface DeviceKind {
   readonly name: string;
@@ -12,8 +17,8 @@ export interface DeviceKind {
   readonly buffersYield: boolean;
   /** Whether a warden that could open it proves that no earlier one's exports reach it any more. */
   readonly opensOnce: boolean;
-  description(): string;
-  pci(): PciAddress | null;
+  /** What and where it is; reads the host. */
+  describe(): Description;
   /** The buffers that it comes with, once its regions are known. */
   buffers(regions: readonly Region[]): BufferDefinition[];
   /** Cuts an export whose warden has died, by the agent's copy of its fd; `opened` resolves when the next warden has opened the device. */

@@ -14,8 +14,10 @@ export const SIMULATED_DEVICE: DeviceKind = {
   wardenArgs: ["--simulated"],
   buffersYield: false,
   opensOnce: false,
-  description: () => "Simulated 4-channel digitizer: works on any Linux, without hardware",
-  pci: () => null,
+  describe: () => ({
+    description: "Simulated 4-channel digitizer: works on any Linux, without hardware",
+    pci: null,
+  }),
   buffers: () => [...BUFFERS],
   cut: cutByTruncation,
 };

@@ -32,8 +32,10 @@ export function vfioDevice(bdf: string, { revokeFeature, busMaster }: VfioOption
     ],
     buffersYield: true,
     opensOnce: true,
-    description: () => describe(describeFunction(bdf)),
-    pci: () => describeFunction(bdf) ?? null,
+    describe() {
+      const pci = describeFunction(bdf) ?? null;
+      return { description: wordsFor(pci), pci };
+    },
     buffers: (regions) =>
       regions
         .filter(({ index, unlendable }) => index < 6 && unlendable === null)
@@ -46,9 +48,9 @@ export function vfioDevice(bdf: string, { revokeFeature, busMaster }: VfioOption
   };
 }
 
-function describe(function_: PciAddress | undefined): string {
-  if (!function_) return "not in this machine any more";
-  const { vendor, product, vendorId, deviceId } = function_;
+function wordsFor(pci: PciAddress | null): string {
+  if (!pci) return "not in this machine any more";
+  const { vendor, product, vendorId, deviceId } = pci;
   return `${vendor ?? `vendor ${vendorId}`} ${product ?? `device ${deviceId}`}`;
 }
 
