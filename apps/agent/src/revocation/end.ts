@@ -107,14 +107,14 @@ function explainDelay(core: Core, lives: readonly Live[]): void {
 /** Where only the whole device can be taken back, an end waits for those that nobody has decided to end. */
 function explainOthers(core: Core, lives: readonly Live[]): void {
   const ending = new Set(lives);
-  for (const live of lives) {
-    const { revocation } = live.record;
-    const warden = live.exported?.warden;
-    if (warden?.scope !== "device" || !revocation) continue;
+  for (const warden of new Set(lives.map(({ exported }) => exported?.warden))) {
+    if (warden?.scope !== "device") continue;
     const others = othersOf(core, warden, ending);
     if (others.length === 0) continue;
-    const waitingFor = `only the whole of ${live.record.device} can be taken back here, and others have it: ${idsOf(others)}. It is closed when they have ended too, or at once by a device-wide revoke`;
-    core.ledger.show([live], { revocation: { ...revocation, waitingFor } });
+    const its = lives.filter(({ exported }) => exported?.warden === warden);
+    const { device, revocation } = its[0]!.record;
+    const waitingFor = `only the whole of ${device} can be taken back here, and others have it: ${idsOf(others)}. It is closed when they have ended too, or at once by a device-wide revoke`;
+    core.ledger.show(its, { revocation: { ...revocation!, waitingFor } });
   }
 }
 
