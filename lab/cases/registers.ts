@@ -45,7 +45,7 @@ test("memory is read and written, also while somebody has it, who finds what was
   const [client, operator] = [await agent.connect(), await agent.connect()];
   const lease = await client.borrow({ buffer: MEMORY });
   const devices = await client.call("devices.list", {});
-  const isMappable = devices.find(({ name }) => name === addressOf(IVSHMEM))!.capability!.mappable;
+  const isMappable = devices.find(({ name }) => name === addressOf(IVSHMEM))!.exporters[0]!.mappable;
   const memory = isMappable ? lease.map() : undefined;
   const at = { name: MEMORY, offset: 0x400008, width: 64 } as const;
 

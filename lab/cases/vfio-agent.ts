@@ -12,7 +12,7 @@ const PAGE = 4096;
 
 async function scopeOf(client: Connection): Promise<string> {
   const devices = await client.call("devices.list", {});
-  return devices.find(({ name }) => name === ivshmem)!.capability!.scope;
+  return devices.find(({ name }) => name === ivshmem)!.exporters[0]!.scope;
 }
 
 /** The delegation once it has ended. */
@@ -42,10 +42,10 @@ test("the agent shows each device with its place, its BARs and each way to take 
   const devices = await client.call("devices.list", {});
 
   assert.deepEqual(devices.map(({ name }) => name).sort(), [EDU, IVSHMEM, RNG].map(addressOf).sort());
-  for (const { name, kind, pci, capability } of devices) {
+  for (const { name, kind, pci, exporters } of devices) {
     assert.deepEqual([kind, pci?.bdf, pci?.driver], ["vfio", name, "vfio-pci"]);
     assert.deepEqual(
-      capability?.rungs.map(({ method }) => method),
+      exporters[0]!.rungs.map(({ method }) => method),
       ["dma-buf-revoke", "vfio-feature-revoke", "device-close"],
     );
   }

@@ -98,7 +98,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
       if (device().isReady) takeUp(core, device());
       changed.notify();
     },
-    onRevoked: (warden, results) => takeResults(core, warden, results),
+    onRevoked: (warden, entries) => takeResults(core, warden, entries),
     onLost: (warden) => takeLoss(core, warden),
   }));
   const core: Core = {

@@ -67,8 +67,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const { core } = agent;
 console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
 for (const device of core.devices.values()) {
-  const { name, state, problem, capability } = device.view();
-  console.log(`Device ${name}: ${state}${problem ? `, ${problem}` : `, revokes by ${capability?.method}`}`);
+  const { name, state, problem, exporters } = device.view();
+  const ways = exporters.filter(({ works }) => works).map(({ exporter, method }) => `${exporter} revokes by ${method}`);
+  console.log(`Device ${name}: ${state}, ${problem ?? ways.join(", ")}`);
 }
 if (core.store.problem) console.log(`Nothing can be lent yet: ${core.store.problem}`);
 if (core.store.keptAside)

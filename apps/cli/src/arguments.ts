@@ -2,8 +2,15 @@
 import { spawnSync } from "node:child_process";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
+import { EXPORTERS } from "@lendbuf/shared/device";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { InvalidArgumentError, Option } from "commander";
+
+export function exporterOption(): Option {
+  return new Option("--exporter <name>", "by which the memory is lent (default: the device's first)").choices(
+    EXPORTERS,
+  );
+}
 
 /** In milliseconds. */
 export function duration(text: string): number {

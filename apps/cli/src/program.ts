@@ -21,6 +21,7 @@ import { addPoke } from "./commands/poke.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addStatus } from "./commands/status.ts";
+import { addSync } from "./commands/sync.ts";
 import { addToken } from "./commands/token.ts";
 import { addUndefine } from "./commands/undefine.ts";
 import { addWatch } from "./commands/watch.ts";
@@ -52,7 +53,7 @@ export function buildProgram(): Command {
   ])
     add(program);
   program.commandsGroup("Lend and borrow:");
-  for (const add of [addExec, addDelegate, addClaim, addExtend, addRelease]) add(program);
+  for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");

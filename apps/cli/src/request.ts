@@ -1,4 +1,5 @@
 import type { Input } from "@lendbuf/shared/api";
+import type { Exporter } from "@lendbuf/shared/device";
 
 /** Options of every command that asks for a buffer. */
 export interface RequestOptions {
@@ -7,6 +8,7 @@ export interface RequestOptions {
   shared?: boolean;
   wait?: boolean;
   purpose?: string;
+  exporter?: Exporter;
 }
 
 /** Leaves out what was not said: the agent knows the defaults. */
@@ -18,5 +20,6 @@ export function requestOf(buffer: string, options: RequestOptions): Input<"deleg
     ...(options.for && { leaseMs: options.for }),
     ...(options.wait && { wait: true }),
     ...(options.purpose && { purpose: options.purpose }),
+    ...(options.exporter && { exporter: options.exporter }),
   };
 }

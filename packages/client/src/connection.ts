@@ -138,7 +138,10 @@ export class Connection implements Disposable {
       closeAll(others);
       if (fd === undefined) throw new Error(`The agent's reply to ${method} brought no descriptor.`);
       const { id } = claimed.delegation;
-      return new Lease(claimed, fd, () => this.call("delegations.release", { id }));
+      return new Lease(claimed, fd, {
+        giveBack: () => this.call("delegations.release", { id }),
+        sync: (input) => this.call("delegations.sync", input),
+      });
     };
     return this.#request(method, input, options, lease, (late) => void late.release().catch(() => {}));
   }

@@ -1,6 +1,15 @@
 import { closeSync } from "node:fs";
 import { Mapping } from "@lendbuf/native/addon";
+import type { Input, Synced } from "@lendbuf/shared/api";
 import type { Delegation } from "@lendbuf/shared/delegation";
+
+type Part = Omit<Input<"delegations.sync">, "id" | "direction">;
+
+/** What a lease asks of its agent. */
+export interface LeaseCalls {
+  giveBack(): Promise<Delegation>;
+  sync(input: Input<"delegations.sync">): Promise<Synced>;
+}
 
 /** Memory that was lent to us. Owns the descriptor and every mapping made of it; disposing of it gives the memory back. */
 export class Lease implements AsyncDisposable {
@@ -8,15 +17,15 @@ export class Lease implements AsyncDisposable {
   readonly delegation: Delegation;
   /** Bytes. */
   readonly size: number;
-  readonly #giveBack: () => Promise<Delegation>;
+  readonly #calls: LeaseCalls;
   readonly #mappings = new Set<Mapping>();
   #fd: number | undefined;
 
-  constructor(claimed: { delegation: Delegation; size: number }, fd: number, giveBack: () => Promise<Delegation>) {
+  constructor(claimed: { delegation: Delegation; size: number }, fd: number, calls: LeaseCalls) {
     this.delegation = claimed.delegation;
     this.size = claimed.size;
     this.#fd = fd;
-    this.#giveBack = giveBack;
+    this.#calls = calls;
   }
 
   /** For passing on. Stays the lease's to close. */
@@ -32,6 +41,11 @@ export class Lease implements AsyncDisposable {
     return mapping;
   }
 
+  /** Of a staged one: copies between what is mapped here and the device, with accesses of the width (bits); all of it without an offset and length. */
+  sync(direction: "from-device" | "to-device", part: Part = {}): Promise<Synced> {
+    return this.#calls.sync({ id: this.delegation.id, direction, ...part });
+  }
+
   /** Closes the descriptor and the mappings here; the delegation goes on. Idempotent. */
   close(): void {
     for (const mapping of this.#mappings) mapping.close();
@@ -43,7 +57,7 @@ export class Lease implements AsyncDisposable {
   /** Closes it and gives the memory back. */
   release(): Promise<Delegation> {
     this.close();
-    return this.#giveBack();
+    return this.#calls.giveBack();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

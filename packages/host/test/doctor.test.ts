@@ -70,12 +70,18 @@ function device(capability: Partial<Capability> | null, more: Partial<Device> = 
       regions: [],
       pci: null,
       warden: null,
+      access: "cdev",
+      suspended: false,
     },
-    capability: capability && {
-      ...{ exporter: "vfio", works: true, detail: "as tried", method: "dma-buf-revoke", scope: "buffer" },
-      ...{ rungs: [rung("dma-buf-revoke", true)], mappable: true, access: "cdev" },
-      ...capability,
-    },
+    exporters: capability
+      ? [
+          {
+            ...{ exporter: "vfio", works: true, detail: "as tried", method: "dma-buf-revoke", scope: "buffer" },
+            ...{ rungs: [rung("dma-buf-revoke", true)], mappable: true },
+            ...capability,
+          },
+        ]
+      : [],
     ...more,
   };
 }
@@ -258,11 +264,11 @@ describe("a device that vfio-pci has", () => {
     } as const;
     const findings = examine({ devices: [device({ ...capability, rungs: [...capability.rungs], mappable: false })] });
 
-    expect(find("rung", `${CARD} dma-buf-revoke`, findings)).toMatchObject({
+    expect(find("rung", `${CARD} vfio dma-buf-revoke`, findings)).toMatchObject({
       severity: "note",
       seen: "ENOTTY: dma-buf-revoke was tried",
     });
-    expect(find("rung", `${CARD} device-close`, findings)).toMatchObject({
+    expect(find("rung", `${CARD} vfio device-close`, findings)).toMatchObject({
       severity: "ok",
       means: expect.stringContaining("the one in use"),
     });
@@ -275,7 +281,7 @@ describe("a device that vfio-pci has", () => {
     });
 
     expect(find("rung", CARD, findings).severity).toBe("problem");
-    expect(find("rung", `${CARD} device-close`, findings).severity).toBe("problem");
+    expect(find("rung", `${CARD} vfio device-close`, findings).severity).toBe("problem");
   });
 
   it.each([

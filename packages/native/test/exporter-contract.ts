@@ -1,7 +1,8 @@
 // What every exporter promises, whatever is behind it: cases that run in vitest against memfds, and in the lab machine against VFIO.
 import assert from "node:assert/strict";
+import { fstatSync } from "node:fs";
 import { Holder } from "./warden-holder.ts";
-import { MEMORY, PLAIN, type Warden } from "./warden-process.ts";
+import { type Lent, MEMORY, PLAIN, type Warden } from "./warden-process.ts";
 
 export interface Case {
   name: string;
@@ -15,13 +16,22 @@ export interface Exporter {
   method: "ftruncate" | "dma-buf-revoke" | "vfio-feature-revoke" | "device-close";
   /** What a fresh mmap of a revoked export, or the size of a memfd, shows. */
   probe: number;
+  /** Brings what a holder stored to the device, or what the device has to the holder; where they do not share memory. */
+  sync?(warden: Warden, lent: Lent, toDevice: boolean): Promise<void>;
 }
 
 const KIB = 1024;
 const EINVAL = 22;
 const page = (offset: number) => ({ offset, length: 4 * KIB });
 
-export function contractOf({ start, method, probe }: Exporter): Case[] {
+/** All of a staged export's window. */
+export async function syncWhole(warden: Warden, { id, fd }: Lent, toDevice: boolean): Promise<void> {
+  const { error, words } = await warden.sync({ id, length: fstatSync(fd).size, toDevice });
+  assert.equal(error, 0, words);
+}
+
+export function contractOf(exporter: Exporter): Case[] {
+  const { start, method, probe } = exporter;
   const isProof = (entry: { method: unknown; error: number; safe: boolean; probe: number } | undefined) => {
     assert.deepEqual(
       { method: entry?.method, error: entry?.error, safe: entry?.safe, probe: entry?.probe },
@@ -34,7 +44,7 @@ export function contractOf({ start, method, probe }: Exporter): Case[] {
       async run() {
         await using warden = start();
 
-        const { works, method: best, rungs } = await warden.ready();
+        const { works, method: best, rungs } = await warden.capability();
 
         assert.deepEqual({ works, best }, { works: true, best: method });
         assert.equal(rungs.find((rung) => rung.works)?.method, method);
@@ -174,11 +184,11 @@ export function contractOf({ start, method, probe }: Exporter): Case[] {
       },
     },
   ];
-  return method === "device-close" ? cases : [...cases, ...buffersOf({ start, method, probe }, isProof)];
+  return method === "device-close" ? cases : [...cases, ...buffersOf(exporter, isProof)];
 }
 
 /** Of exporters that revoke one export and leave the others alone. */
-function buffersOf({ start }: Exporter, isProof: (entry: never) => void): Case[] {
+function buffersOf({ start, sync }: Exporter, isProof: (entry: never) => void): Case[] {
   return [
     {
       name: "leaves another export of the same range alone",
@@ -221,9 +231,11 @@ function buffersOf({ start }: Exporter, isProof: (entry: never) => void): Case[]
         await holder.do("map-writable");
         const stores = [`store ${4 * KIB} 11`, `store ${8 * KIB} 12`, `store ${12 * KIB} 13`];
         assert.deepEqual(Object.values(await holder.doAll(...stores)), ["ok", "ok", "ok"]);
+        await sync?.(warden, writer, true);
         await warden.revoke(writer.id);
 
         const next = await warden.export({ ranges: [ranges[2]!, ranges[1]!, ranges[0]!] });
+        await sync?.(warden, next, false);
         await using borrower = new Holder(next.fd);
         await borrower.do("map-readable");
         const loads = ["load 0", `load ${4 * KIB}`, `load ${12 * KIB}`];

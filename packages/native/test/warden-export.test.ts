@@ -17,15 +17,18 @@ describe.each(builds)("an export of the warden ($name)", (build) => {
     await using warden = new Warden(build);
 
     const ready = await warden.ready();
+    const memfd = await warden.capability();
 
     const plain = { readable: true, writable: true, mappable: true, unlendable: null, withheld: null };
-    expect(ready).toMatchObject({ version: 3, works: true, method: "ftruncate", scope: "buffer", kind: "memfd" });
+    expect(ready).toMatchObject({ version: 4, access: "none" });
+    expect(ready.exporters.map(({ kind }) => kind)).toEqual(["memfd", "staged"]);
+    expect(memfd).toMatchObject({ works: true, method: "ftruncate", scope: "buffer" });
     expect(ready.regions).toEqual([
       { index: REGISTERS, size: 4 * KIB, ...plain },
       { index: MEMORY, size: 16 * KIB * KIB, ...plain },
     ]);
-    expect(ready.words).toContain("revoked and seen gone");
-    expect(ready.rungs).toEqual([{ method: "ftruncate", scope: "buffer", works: true, error: 0, words: ready.words }]);
+    expect(memfd.words).toContain("revoked and seen gone");
+    expect(memfd.rungs).toEqual([{ method: "ftruncate", scope: "buffer", works: true, error: 0, words: memfd.words }]);
   });
 
   it("is a private memfd of the ranges' size that cannot grow or be sealed further", async () => {

@@ -66,7 +66,7 @@ void ManyJobs() {
 
 std::vector<Exports::Unrevoked> Failures(size_t count) {
   std::vector<Exports::Unrevoked> failures;
-  for (uint64_t id = 1; id <= count; id++) failures.push_back({id, EBUSY});
+  for (uint64_t id = 1; id <= count; id++) failures.push_back({id, EBUSY, false});
   return failures;
 }
 
@@ -91,6 +91,7 @@ void RefusedFd() {
   class Nothing : public Export {
    public:
     int fd() const override { return 12345; }
+    protocol::Scope scope() const override { return protocol::Scope::kBuffer; }
     Proof Revoke() override { return {}; }
   };
   int ends[2];
@@ -203,6 +204,7 @@ void SafeAnswers() {
 struct Closing : Export {
   explicit Closing(std::atomic<bool>& open) : open(open) {}
   int fd() const override { return -1; }
+  protocol::Scope scope() const override { return protocol::Scope::kDevice; }
   Proof Revoke() override {
     return {.method = protocol::Method::kDeviceClose, .error = open ? EINVAL : 0, .safe = !open};
   }
@@ -222,7 +224,7 @@ std::vector<Exports::Answer> Await(Exports& exports, size_t count) {
 
 void DeviceWide() {
   std::atomic<bool> open = true;
-  Exports exports(protocol::Method::kDeviceClose, protocol::Scope::kDevice);
+  Exports exports;
   for (uint64_t id : {1, 2, 3}) exports.Add(id, std::make_shared<Closing>(open));
   std::vector<Exports::Answer> answers;
 
@@ -244,7 +246,7 @@ void DeviceWide() {
   for (auto& [serial, entry] : answers) Expect(serial == 3 && entry.safe && entry.error == 0, "confirmed, for all");
   Expect(exports.empty(), "nothing lives");
 
-  Exports whole(protocol::Method::kDeviceClose, protocol::Scope::kDevice);
+  Exports whole;
   for (uint64_t id : {1, 2}) whole.Add(id, std::make_shared<Closing>(open));
   whole.Revoke(1, std::vector<uint64_t>{2, 1}, false, answers);
   Expect(Await(whole, 2).size() == 2 && whole.empty(), "a revoke that names all needs no permission");

@@ -6,10 +6,15 @@ import { type PacketSocket, packetSocketPair } from "../src/addon.ts";
 import {
   type AccessPacket,
   decode,
+  type Exporter,
   type ExportPacket,
   encodeAccess,
   encodeExport,
   encodeRevoke,
+  encodeSuspend,
+  encodeSync,
+  type Kind,
+  type SyncPacket,
   type WardenPacket,
 } from "../src/warden/protocol.ts";
 import { SANITIZER_REPORT } from "./sanitizer-report.ts";
@@ -38,6 +43,8 @@ export interface Ended {
 export interface WardenOptions {
   /** The warden's arguments that say which device it gets; the simulated one without. */
   device?: readonly string[];
+  /** By which it exports what is not asked of another; the first one of its device without. */
+  exporter?: Kind;
   uid?: number;
   /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
   through?: (stateDirectory: string) => string[];
@@ -57,12 +64,15 @@ export class Warden {
   #packets: Got[] = [];
   #waiting: { wants(packet: Got): boolean; resolve(packet: Got): void; reject(error: Error): void }[] = [];
   readonly #fds: number[] = [];
+  readonly #exporter: Kind;
+  #ready: Promise<Packet<"ready">> | undefined;
 
   constructor(build: Build, options: WardenOptions = {}) {
     chmodSync(this.directory, 0o777);
     const { socket, fd } = packetSocketPair();
     this.socket = socket;
     const device = options.device ?? ["--device", "sim0", "--simulated"];
+    this.#exporter = options.exporter ?? (options.device ? "vfio" : "memfd");
     const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath];
     const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
     const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
@@ -89,7 +99,13 @@ export class Warden {
   }
 
   ready(): Promise<Packet<"ready">> {
-    return this.#next((packet): packet is Packet<"ready"> & Got => packet.type === "ready");
+    this.#ready ??= this.#next((packet): packet is Packet<"ready"> & Got => packet.type === "ready");
+    return this.#ready;
+  }
+
+  /** What its exporter's self-test found. */
+  async capability(): Promise<Exporter> {
+    return (await this.ready()).exporters.find(({ kind }) => kind === this.#exporter)!;
   }
 
   nextId(): number {
@@ -101,7 +117,7 @@ export class Warden {
     const serial = ++this.#serial;
     const id = request.id ?? this.nextId();
     const ranges = request.ranges ?? [{ offset: PLAIN, length: 4096 }];
-    const usual = { region: MEMORY, readOnly: false, scrubZero: false };
+    const usual = { kind: this.#exporter, region: MEMORY, readOnly: false, scrubZero: false };
     this.socket.send(encodeExport({ ...usual, ...request, ranges, serial, id }));
     const packet = await this.#next(
       (one): one is Packet<"exported"> & Got => one.type === "exported" && one.serial === serial,
@@ -120,10 +136,19 @@ export class Warden {
   }
 
   /** Asks for one load or store; what is left out is: a load of 32 bits at the start of the registers. */
-  access(access: Partial<Omit<AccessPacket, "serial">> = {}): Promise<Packet<"accessed">> {
-    const serial = ++this.#serial;
-    this.socket.send(encodeAccess({ region: REGISTERS, offset: 0, width: 32, value: null, ...access, serial }));
-    return this.#next((one): one is Packet<"accessed"> & Got => one.type === "accessed" && one.serial === serial);
+  access(access: Partial<Omit<AccessPacket, "serial">> = {}): Promise<Packet<"done">> {
+    const usual = { region: REGISTERS, offset: 0, width: 32, value: null };
+    return this.#done((serial) => encodeAccess({ ...usual, ...access, serial }));
+  }
+
+  /** Asks for a copy; what is left out is: the first 4 KiB from the device, by 32 bits. */
+  sync(sync: Partial<Omit<SyncPacket, "serial">> & { id: number }): Promise<Packet<"done">> {
+    const usual = { offset: 0, length: 4096, width: 32, toDevice: false };
+    return this.#done((serial) => encodeSync({ ...usual, ...sync, serial }));
+  }
+
+  suspend(suspend: boolean): Promise<Packet<"done">> {
+    return this.#done((serial) => encodeSuspend(serial, suspend));
   }
 
   /** Why it gave its device up. */
@@ -164,6 +189,12 @@ export class Warden {
     const entries: Packet<"revoked">["entries"] = [];
     while (entries.length < answers) entries.push(...(await this.#nextRevoked(serial)).entries);
     return entries;
+  }
+
+  #done(encode: (serial: number) => Uint8Array): Promise<Packet<"done">> {
+    const serial = ++this.#serial;
+    this.socket.send(encode(serial));
+    return this.#next((one): one is Packet<"done"> & Got => one.type === "done" && one.serial === serial);
   }
 
   #nextRevoked(serial: number): Promise<Packet<"revoked">> {

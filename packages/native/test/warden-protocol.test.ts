@@ -31,7 +31,15 @@ describe("the packets", () => {
     ];
 
     const bytes = Buffer.from(
-      protocol.encodeExport({ serial: 7, id: 2 ** 53 - 1, region: 2, ranges, readOnly: true, scrubZero: true }),
+      protocol.encodeExport({
+        serial: 7,
+        id: 2 ** 53 - 1,
+        region: 2,
+        ranges,
+        readOnly: true,
+        scrubZero: true,
+        kind: "staged",
+      }),
     );
 
     expect(bytes.length).toBe(header["size export"]! + 2 * header["size range"]!);
@@ -40,6 +48,7 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(header["at export.region"])).toBe(2);
     expect(bytes.readUInt32LE(header["at export.flags"])).toBe(3);
     expect(bytes.readUInt32LE(header["at export.range_count"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at export.kind"])).toBe(3);
     expect(bytes.readBigUInt64LE(header["size export"]!)).toBe(0x1_0000_1000n);
     expect(bytes.readBigUInt64LE(header["size export"]! + 24)).toBe(2n ** 40n);
   });
@@ -73,15 +82,32 @@ describe("the packets", () => {
     expect(load.readUInt32LE(header["at registerAccess.is_store"])).toBe(0);
   });
 
-  it("are decoded from where protocol.h has each field of ACCESSED", () => {
-    const fixed = Buffer.alloc(header["size accessed"]!);
-    fixed.writeUInt32LE(header["type accessed"]!, 0);
+  it("have each field of SYNC and of SUSPEND where protocol.h has it", () => {
+    const place = { id: 2 ** 40, offset: 0x1_0000_1000, length: 0x2_0000_2000, width: 16 };
+
+    const sync = Buffer.from(protocol.encodeSync({ serial: 5, ...place, toDevice: true }));
+    const suspend = Buffer.from(protocol.encodeSuspend(6, true));
+
+    expect([sync.length, suspend.length]).toEqual([header["size sync"], header["size suspend"]]);
+    expect([sync.readUInt32LE(0), suspend.readUInt32LE(0)]).toEqual([header["type sync"], header["type suspend"]]);
+    expect([sync, suspend].map((bytes) => bytes.readUInt32LE(header["at header.serial"]))).toEqual([5, 6]);
+    expect(sync.readBigUInt64LE(header["at sync.id"])).toBe(2n ** 40n);
+    expect(sync.readBigUInt64LE(header["at sync.offset"])).toBe(0x1_0000_1000n);
+    expect(sync.readBigUInt64LE(header["at sync.length"])).toBe(0x2_0000_2000n);
+    expect(sync.readUInt32LE(header["at sync.width"])).toBe(16);
+    expect(sync.readUInt32LE(header["at sync.to_device"])).toBe(1);
+    expect(suspend.readUInt32LE(header["at suspend.suspend"])).toBe(1);
+  });
+
+  it("are decoded from where protocol.h has each field of DONE", () => {
+    const fixed = Buffer.alloc(header["size done"]!);
+    fixed.writeUInt32LE(header["type done"]!, 0);
     fixed.writeUInt32LE(3, 4);
-    fixed.writeBigUInt64LE(2n ** 63n, header["at accessed.value"]);
-    fixed.writeInt32LE(16, header["at accessed.error"]);
+    fixed.writeBigUInt64LE(2n ** 63n, header["at done.value"]);
+    fixed.writeInt32LE(16, header["at done.error"]);
 
     expect(protocol.decode(Buffer.concat([fixed, Buffer.from("busy")]))).toEqual({
-      ...{ type: "accessed", serial: 3, error: 16, value: 2n ** 63n, words: "busy" },
+      ...{ type: "done", serial: 3, error: 16, value: 2n ** 63n, words: "busy" },
     });
   });
 
@@ -96,7 +122,7 @@ describe("the packets", () => {
     bytes.writeUInt32LE(3, entry + header["at revokedEntry.method"]!);
     bytes.writeInt32LE(16, entry + header["at revokedEntry.error"]!);
     bytes.writeUInt32LE(1, entry + header["at revokedEntry.safe"]!);
-    bytes.writeInt32LE(-1, entry + header["at revokedEntry.probe_size"]!);
+    bytes.writeInt32LE(-1, entry + header["at revokedEntry.probe"]!);
 
     expect(protocol.decode(bytes)).toEqual({
       type: "revoked",
@@ -106,37 +132,49 @@ describe("the packets", () => {
   });
 
   it("are decoded from where protocol.h has each field of READY", () => {
-    const words = ["works", "does not, naïvely", "all in all"].map((text) => Buffer.from(text));
-    const fixed = Buffer.alloc(header["size ready"]! + header["size region"]! + 2 * header["size rung"]!);
-    const put = (start: number, fields: Record<string, number>) => {
-      for (const [name, value] of Object.entries(fields)) fixed.writeUInt32LE(value, start + header[`at ${name}`]!);
+    const make = (struct: string, fields: Record<string, number>) => {
+      const bytes = Buffer.alloc(header[`size ${struct}`]!);
+      for (const [name, value] of Object.entries(fields)) bytes.writeUInt32LE(value, header[`at ${struct}.${name}`]!);
+      return bytes;
     };
-    fixed.writeUInt32LE(header["type ready"]!, 0);
-    put(0, { "ready.version": 9, "ready.region_count": 1, "ready.rung_count": 2, "ready.works": 1 });
-    put(0, { "ready.method": 4, "ready.scope": 2, "ready.kind": 2, "ready.access": 1, "ready.mappable": 1 });
-    const region = header["size ready"]!;
-    put(region, { "region.index": 3, "region.flags": 5, "region.unlendable": 3 });
-    fixed.writeBigUInt64LE(2n ** 40n, region + header["at region.size"]!);
-    fixed.writeBigUInt64LE(0x2000n, region + header["at region.withheld"]!);
-    fixed.writeBigUInt64LE(0x1000n, region + header["at region.withheld"]! + 8);
-    const rung = region + header["size region"]!;
-    put(rung, { "rung.method": 4, "rung.scope": 2, "rung.works": 1, "rung.words_size": words[0]!.length });
-    put(rung + header["size rung"]!, {
-      ...{ "rung.method": 1, "rung.scope": 1, "rung.error": 25, "rung.words_size": words[1]!.length },
-    });
+    const ready = make("ready", { version: 9, region_count: 1, exporter_count: 2, access: 1 });
+    ready.writeUInt32LE(header["type ready"]!, 0);
+    const region = make("region", { index: 3, flags: 5, unlendable: 3 });
+    region.writeBigUInt64LE(2n ** 40n, header["at region.size"]);
+    region.writeBigUInt64LE(0x2000n, header["at region.withheld"]);
+    region.writeBigUInt64LE(0x1000n, header["at region.withheld"]! + 8);
+    const packet = [
+      ready,
+      region,
+      make("exporter", { kind: 2, works: 1, method: 4, scope: 2, mappable: 1, rung_count: 2 }),
+      make("exporter", { kind: 3, rung_count: 1 }),
+      make("rung", { method: 4, scope: 2, works: 1 }),
+      make("rung", { method: 1, scope: 1, error: 25 }),
+      make("rung", { method: 3, scope: 1, works: 1 }),
+      ...["all in all", "not here", "works", "does not, naïvely", "cut"].map((text) => Buffer.from(`${text}\0`)),
+    ];
 
-    expect(protocol.decode(Buffer.concat([fixed, ...words]))).toEqual({
-      ...{ type: "ready", version: 9, works: true, method: "device-close", scope: "device" },
-      ...{ kind: "vfio", access: "cdev", mappable: true, words: "all in all" },
+    expect(protocol.decode(Buffer.concat(packet))).toEqual({
+      ...{ type: "ready", version: 9, access: "cdev" },
       regions: [
         {
           ...{ index: 3, size: 2 ** 40, readable: true, writable: false, mappable: true },
           ...{ unlendable: "msix-table", withheld: { offset: 0x2000, length: 0x1000 } },
         },
       ],
-      rungs: [
-        { method: "device-close", scope: "device", works: true, error: 0, words: "works" },
-        { method: "dma-buf-revoke", scope: "buffer", works: false, error: 25, words: "does not, naïvely" },
+      exporters: [
+        {
+          ...{ kind: "vfio", works: true, method: "device-close", scope: "device", mappable: true },
+          words: "all in all",
+          rungs: [
+            { method: "device-close", scope: "device", works: true, error: 0, words: "works" },
+            { method: "dma-buf-revoke", scope: "buffer", works: false, error: 25, words: "does not, naïvely" },
+          ],
+        },
+        {
+          ...{ kind: "staged", works: false, method: null, scope: "none", mappable: false, words: "not here" },
+          rungs: [{ method: "ftruncate", scope: "buffer", works: true, error: 0, words: "cut" }],
+        },
       ],
     });
   });

@@ -13,7 +13,7 @@ import {
   WIDTHS,
 } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
-import type { Device } from "./device.ts";
+import { type Device, EXPORTERS } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
@@ -52,12 +52,17 @@ const RequestFields = {
   /** Take a place in the queue where the buffer is taken; else BUSY. */
   wait: z.boolean().default(false),
   purpose: Purpose,
+  /** By which the memory is lent; defaults to the device's first that works. */
+  exporter: z.enum(EXPORTERS).nullable().default(null),
 };
 
 export const INPUTS = {
   "status.get": None,
   "status.watch": None,
   "devices.list": None,
+  /** Takes a device's memory from everybody for now. */
+  "devices.suspend": z.strictObject({ name: Name }),
+  "devices.resume": z.strictObject({ name: Name }),
   "host.doctor": None,
   "buffers.list": z
     .strictObject({
@@ -119,6 +124,16 @@ export const INPUTS = {
   "delegations.claim": z.strictObject({ id: Id }),
   "delegations.borrow": z.strictObject(RequestFields),
   "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
+  /** Of a staged one: copies between what its holder sees and the device. */
+  "delegations.sync": z.strictObject({
+    id: Id,
+    direction: z.enum(["from-device", "to-device"]),
+    /** In the buffer; like the length a multiple of the width. */
+    offset: Bytes.default(0),
+    /** Defaults to all that follows. */
+    length: z.int().positive().optional(),
+    width: z.literal(WIDTHS).default(32),
+  }),
   "delegations.release": z.strictObject({ id: Id }),
   "delegations.revoke": z.strictObject({
     ids: z.array(Id).min(1).max(MAX_IDS),
@@ -173,6 +188,13 @@ export interface Claimed {
   size: number;
 }
 
+/** What was copied between a window and its device. */
+export interface Synced {
+  /** Bytes. */
+  length: number;
+  durationMs: number;
+}
+
 export interface RevokeSummary {
   revoked: number;
   cancelled: number;
@@ -202,6 +224,8 @@ interface Outputs {
   "status.get": Status;
   "status.watch": Status;
   "devices.list": Device[];
+  "devices.suspend": Device;
+  "devices.resume": Device;
   "host.doctor": Diagnosis;
   "buffers.list": Page<BufferView, string>;
   "buffers.get": BufferView;
@@ -219,6 +243,7 @@ interface Outputs {
   "delegations.claim": Claimed;
   "delegations.borrow": Claimed;
   "delegations.extend": Delegation;
+  "delegations.sync": Synced;
   "delegations.release": Delegation;
   "delegations.revoke": Delegation[];
   "delegations.revokeAll": RevokeSummary;

@@ -1,5 +1,6 @@
 // The life of a delegation: which state may follow which, what each command means in each state, and why one ends.
 // This table is the only place that knows; the agent, the command line and the dashboard read it.
+import type { Exporter } from "./device.ts";
 
 export const STATES = ["waiting", "offered", "active", "revoking", "revoked", "cancelled"] as const;
 export type State = (typeof STATES)[number];
@@ -147,6 +148,7 @@ export type Method =
   | "ftruncate"
   | "device-close"
   | "never-exported"
+  | "last-reference"
   | "reboot";
 /** What one revoke ends: just this export, all exports of the device, or nothing. */
 export type Scope = "buffer" | "device" | "none";
@@ -195,6 +197,8 @@ export interface Delegation {
   /** Stays when the client disconnects; its account may claim it again. */
   keep: boolean;
   purpose: string | null;
+  /** By which its memory is lent: the one that was asked for, else the one that it got at its claim; null before. */
+  exporter: Exporter | null;
   /** Bytes. */
   size: number;
   /** How long the lease is from the claim on, in milliseconds. */
@@ -215,6 +219,7 @@ export interface Delegation {
   ending: { reason: EndReason; at: number } | null;
   revocation: Revocation | null;
   proof: Proof | null;
+  /** The device's memory is out of reach for now; it comes back when the device is resumed. */
   suspended: boolean;
   /** The delegation whose place it takes, which was lost because another's was revoked device-wide. */
   renews: number | null;

@@ -26,9 +26,13 @@ export interface Rung {
   detail: string;
 }
 
+/** What turns a buffer's ranges into an fd. */
+export const EXPORTERS = ["memfd", "vfio", "staged", "udmabuf", "dma-heap"] as const;
+export type Exporter = (typeof EXPORTERS)[number];
+
 /** What an exporter can do on this host, as its self-test found it. */
 export interface Capability {
-  exporter: "memfd" | "vfio";
+  exporter: Exporter;
   works: boolean;
   /** What the self-test saw, or why it does not work, in words for people. */
   detail: string;
@@ -39,8 +43,15 @@ export interface Capability {
   rungs: Rung[];
   /** A client can mmap an export; else devices can import it, and no more. */
   mappable: boolean;
-  /** How a VFIO device was opened. */
-  access: "cdev" | "group" | null;
+}
+
+/** The named one, or the one that a borrower gets who names none; else the first, which says why it does not work. Null before they were tried. */
+export function exporterOf(
+  { exporters }: { exporters: readonly Capability[] },
+  named: Exporter | null = null,
+): Capability | null {
+  const found = exporters.find(({ exporter, works }) => (named === null ? works : exporter === named));
+  return found ?? exporters[0] ?? null;
 }
 
 /** Where a PCI function is and what it is, as sysfs tells. */
@@ -69,7 +80,12 @@ export interface Device {
   /** Why it is not ready, in words for people. */
   problem: string | null;
   regions: Region[];
-  capability: Capability | null;
+  /** The ways to lend its memory, the one that a borrower gets who names none first; empty until its warden has tried them. */
+  exporters: Capability[];
+  /** How a VFIO device was opened. */
+  access: "cdev" | "group" | null;
+  /** Its memory was taken from everybody for now: see `devices.suspend`. */
+  suspended: boolean;
   /** Null for the simulated one. */
   pci: PciAddress | null;
   /** The process that holds the device. */

@@ -54,12 +54,13 @@ export const buffersRouter = router({
       }
       const { region, ranges } = buffer.definition;
       const warden = buffer.device.readyWarden();
-      if (!warden.canShow)
+      const { exporter: kind, mappable, scope } = buffer.device.exporter(null);
+      if (!mappable || scope !== "buffer")
         throw new AgentError(
           "UNSUPPORTED",
           `The memory of ${buffer.device.name} cannot be looked at from here: this kernel's exports of it cannot be mapped, or not be taken back one by one.`,
         );
-      const bytes = await ctx.core.views.read(warden, { region, ranges }, offset, length);
+      const bytes = await ctx.core.views.read(warden, { kind, region, ranges }, offset, length);
       requireView(ctx, buffer); // meanwhile it may have become somebody else's
       return { offset, bytes: Buffer.from(bytes).toString("base64"), at: Date.now() };
     },

@@ -8,6 +8,7 @@ import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
+import { sync } from "../delegations/sync.ts";
 import { holdersOf } from "../holders/holders-of.ts";
 import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
@@ -85,6 +86,17 @@ export const delegationsRouter = router({
     extend(core, caller, live, input.byMs);
     return viewOf(live);
   }),
+  sync: input("delegations.sync").mutation(
+    ({ ctx: { core, caller }, input: { id, ...part } }): Promise<Output<"delegations.sync">> => {
+      const live = own(core, caller, id, "copy");
+      if (live.record.account !== caller.account)
+        throw new AgentError(
+          "NOT_YOURS",
+          `Delegation ${id} belongs to ${live.record.account}; you are ${caller.account}. Only its account copies; an operator uses \`lendbuf peek\` and \`poke\`.`,
+        );
+      return sync(live, part);
+    },
+  ),
   release: input("delegations.release").mutation(
     async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.release">> => {
       const live = endable(core, caller, input.id);

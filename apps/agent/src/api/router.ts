@@ -3,9 +3,10 @@ import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { auditRouter } from "./audit.ts";
 import { buffersRouter } from "./buffers.ts";
 import { delegationsRouter } from "./delegations.ts";
+import { devicesRouter } from "./devices.ts";
 import { hostRouter } from "./host.ts";
 import { sessionsRouter, tokensRouter } from "./sessions.ts";
-import { devicesRouter, statusRouter } from "./status.ts";
+import { statusRouter } from "./status.ts";
 import { router } from "./trpc.ts";
 
 /** Everything that the agent can be asked, whichever door it comes through. */

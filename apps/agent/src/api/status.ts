@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import type { Status } from "@lendbuf/shared/status";
 import type { Core } from "../core.ts";
+import { devicesOf } from "./devices.ts";
 import { states } from "./states.ts";
 import { input, type Output, router, subscription } from "./trpc.ts";
 
@@ -9,10 +10,6 @@ export const statusRouter = router({
   watch: subscription("status.watch").subscription(({ ctx }) =>
     states(ctx, ctx.core.changed, (): Output<"status.watch"> => statusOf(ctx.core)),
   ),
-});
-
-export const devicesRouter = router({
-  list: input("devices.list").query(({ ctx: { core } }): Output<"devices.list"> => devicesOf(core)),
 });
 
 function statusOf(core: Core): Status {
@@ -41,10 +38,6 @@ function statusOf(core: Core): Status {
     warnings: [],
   };
   return { ...status, warnings: warningsOf(status) };
-}
-
-function devicesOf(core: Core) {
-  return [...core.devices.values()].map((device) => device.view());
 }
 
 function countsOf(core: Core): Status["counts"] {

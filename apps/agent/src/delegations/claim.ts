@@ -1,10 +1,11 @@
 import { closeSync } from "node:fs";
 import { isFinal, outcomeOf } from "@lendbuf/shared/delegation";
+import type { Exporter } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
+import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
-import type { Warden } from "../wardens/warden.ts";
 import type { Claimant, Live, Record } from "./live.ts";
 import { consider, isFree, request, type Wish } from "./request.ts";
 
@@ -33,14 +34,13 @@ export async function claim(
   if (live.record.state === "active") await replaceOldExport(core, live);
 
   checkPresent(claimant);
-  const warden = live.target.device.readyWarden();
-  const exportId = warden.nextExportId();
+  const chosen = choose(live.target, live.record.exporter);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: "delegation.claimed",
-    patch: activation(core, live.record, claimant, warden, exportId),
+    patch: activation(core, live.record, claimant, chosen),
   });
-  return { live, fd: await handOver(core, live, claimant, warden, exportId) };
+  return { live, fd: await handOver(core, live, claimant, chosen) };
 }
 
 /** Request and claim in one. Where the buffer is taken and the wish waits, the call lasts until its turn; the signal of `stopOf` withdraws it. */
@@ -54,14 +54,13 @@ export async function borrow(
   checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
-    const warden = target.device.readyWarden();
-    const exportId = warden.nextExportId();
-    const active = activation(core, fields, claimant, warden, exportId);
+    const chosen = choose(target, fields.exporter);
+    const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
       actor: caller.actor,
       action: "delegation.borrowed",
     });
-    return { live, fd: await handOver(core, live, claimant, warden, exportId) };
+    return { live, fd: await handOver(core, live, claimant, chosen) };
   }
   const { pid, uid, command } = claimant;
   const live = request(core, caller, wish, { pid, uid, command });
@@ -85,12 +84,20 @@ function checkPresent(claimant: Claimant): void {
   if (claimant.isClosed) throw new AgentError("CANCELLED", "The connection was closed before the claim.");
 }
 
+/** By whom and by which way the memory is to be exported, and under which number. */
+type Chosen = Omit<NonNullable<Live["exported"]>, "fd">;
+
+/** @throws AgentError DEVICE_LOST, UNSUPPORTED */
+function choose({ device }: Buffer<Live>, wanted: Exporter | null): Chosen {
+  const warden = device.readyWarden();
+  return { warden, exporter: device.exporter(wanted), id: warden.nextExportId() };
+}
+
 function activation(
   core: Core,
   { leaseMs, expiresAt }: Pick<Record, "leaseMs" | "expiresAt">,
   claimant: Claimant,
-  warden: Warden,
-  exportId: number,
+  { warden, exporter, id }: Chosen,
 ) {
   const now = Date.now();
   const { pid, uid, command } = claimant;
@@ -100,27 +107,24 @@ function activation(
     expiresAt: expiresAt ?? now + leaseMs, // claimed again, a lease goes on as it was
     offerEndsAt: null,
     client: { pid, uid, command },
-    export: { warden: warden.instance, id: exportId, bootId: core.bootId, method: warden.method },
+    exporter: exporter.exporter,
+    export: { warden: warden.instance, id, bootId: core.bootId, method: exporter.method },
   } as const satisfies Partial<Record>;
 }
 
 /** The grant is on disk: make the export. From here on only `end` takes it back. */
-async function handOver(
-  core: Core,
-  live: Live,
-  claimant: Claimant,
-  warden: Warden,
-  exportId: number,
-): Promise<() => number> {
+async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chosen): Promise<() => number> {
   const { definition } = live.target;
   live.claimant = claimant;
   claimant.holding.add(live);
-  live.exported = { warden, id: exportId, fd: -1 };
+  const { warden, exporter, id: exportId } = chosen;
+  live.exported = { ...chosen, fd: -1 };
   core.exports.add(warden, exportId, live);
   if (live.leaseEndsAt === null) startLease(core, live);
   let fd: number;
   try {
     fd = await warden.export(exportId, {
+      kind: exporter.exporter,
       region: definition.region,
       ranges: definition.ranges,
       readOnly: live.record.access === "read-only",

@@ -206,6 +206,7 @@ function newRecordOf(record: Record): Partial<Record> {
     expiresAt: record.expiresAt ?? undefined,
     client: record.client ?? undefined,
     renews: record.renews ?? undefined,
+    exporter: record.exporter ?? undefined,
     export: record.export ?? undefined,
   } as Partial<Record>;
 }

@@ -8,6 +8,7 @@ import type {
   Share,
   State,
 } from "@lendbuf/shared/delegation";
+import type { Capability, Exporter } from "@lendbuf/shared/device";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadline } from "../clock/deadlines.ts";
 import type { Signal } from "../clock/signal.ts";
@@ -34,6 +35,8 @@ export interface Record {
   readonly share: Share;
   readonly keep: boolean;
   readonly purpose: string | null;
+  /** The one that was wished for; from its claim on, the one that it got. */
+  exporter: Exporter | null;
   readonly size: number;
   leaseMs: number;
   readonly offerMs: number;
@@ -62,7 +65,7 @@ export interface Live {
   /** The connection that claimed it; null before that, and while a kept one waits for its account. */
   claimant: Claimant | null;
   /** The warden of the export, and the agent's copy of its fd, which is closed when the end is proven. -1 until it is made. */
-  exported: { warden: Warden; id: number; fd: number } | null;
+  exported: { warden: Warden; exporter: Capability; id: number; fd: number } | null;
   /** Boot-clock milliseconds. */
   lapsesAt: number | null;
   /** When the client is told that its lease runs out. */
@@ -104,6 +107,7 @@ export function recordOf(stored: Partial<Record>): Record {
 export const BLANK = {
   keep: false,
   purpose: null,
+  exporter: null,
   reason: null,
   offeredAt: null,
   claimedAt: null,
@@ -122,8 +126,14 @@ export const BLANK = {
 export function viewOf(live: Live): Delegation {
   const view = viewOfRecord(live.record);
   view.unrecorded = live.unrecorded;
+  view.suspended = isSuspended(live);
   if (view.state === "waiting") view.position = live.target.queue.indexOf(live) + 1;
   return view;
+}
+
+/** A window's bytes stay where they are; whatever is the device's own memory goes with it. */
+function isSuspended({ exported, target }: Live): boolean {
+  return exported !== null && exported.exporter.exporter !== "staged" && target.device.isSuspended;
 }
 
 /** How every door shows one that has ended. Field by field: a spread of so many is the slowest part of a borrow. */
@@ -140,6 +150,7 @@ export function viewOfRecord(record: Record): Delegation {
     share: record.share,
     keep: record.keep,
     purpose: record.purpose,
+    exporter: record.exporter,
     size: record.size,
     leaseMs: record.leaseMs,
     requestedAt: record.requestedAt,

@@ -9,8 +9,8 @@ import { offerFields, startOffer } from "./queue.ts";
 export function renew(core: Core, ended: Live, leftMs: number): void {
   const { record, target } = ended;
   if (leftMs <= 0 || !target.admits(record.share)) return;
-  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, size, offerMs } = record;
-  const wish = { buffer, device, account, requestedBy, access, share, keep, purpose, size, offerMs };
+  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs } = record;
+  const wish = { buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs };
   try {
     const live = core.ledger.create(
       { ...BLANK, ...wish, leaseMs: leftMs, requestedAt: Date.now(), renews: id, ...offerFields(offerMs) },

@@ -1,4 +1,5 @@
 import type { Access, Share } from "@lendbuf/shared/delegation";
+import type { Exporter } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
@@ -14,6 +15,7 @@ export interface Wish {
   keep: boolean;
   wait: boolean;
   purpose: string | null;
+  exporter: Exporter | null;
   /** For whom, where an operator asks; else the caller. */
   account?: string | undefined;
   offerMs?: number | undefined;
@@ -38,6 +40,7 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
   const account = accountOf(caller, wish);
   const share = checkAccess(target, wish);
   checkLease(core, wish.leaseMs);
+  checkExporter(target, wish.exporter);
   const free = isFree(target, share);
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
@@ -56,6 +59,7 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
       share,
       keep: wish.keep,
       purpose: wish.purpose,
+      exporter: wish.exporter,
       size: target.size,
       leaseMs: wish.leaseMs,
       offerMs: wish.offerMs ?? core.config.offerMs,
@@ -103,6 +107,11 @@ function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
     );
   }
   return "exclusive";
+}
+
+/** Whoever waits in line for a device that is not there yet hears of it at the claim. */
+function checkExporter({ device }: Buffer<Live>, exporter: Exporter | null): void {
+  if (exporter !== null && device.isReady) device.exporter(exporter);
 }
 
 function checkLimits(core: Core, account: string, waits: boolean): void {

@@ -1,11 +1,12 @@
+import type { RevokedEntry } from "@lendbuf/native/warden/protocol";
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
-import type { Capability, Device as DeviceView, Region } from "@lendbuf/shared/device";
+import type { Capability, Device as DeviceView, Exporter, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
-import { type RevokeResult, Warden } from "../wardens/warden.ts";
+import { type Found, Warden } from "../wardens/warden.ts";
 import type { Description, DeviceKind } from "./kind.ts";
 
 export interface DeviceOptions {
@@ -16,7 +17,7 @@ export interface DeviceOptions {
 
 export interface DeviceHandlers {
   onChange(): void;
-  onRevoked(warden: Warden, results: RevokeResult[]): void;
+  onRevoked(warden: Warden, entries: RevokedEntry[]): void;
   /** The warden died: what it exported must be cut by other means. */
   onLost(warden: Warden): void;
 }
@@ -32,10 +33,10 @@ export class Device {
   #warden: Warden | undefined;
   #state: DeviceView["state"] = "starting";
   #problem: string | null = null;
-  #regions: Region[] = [];
+  #found: Found = { regions: [], exporters: [], access: null };
+  #suspended = false;
   /** Found out at first and whenever a warden has gone, for every status tells of it, at each change. */
   #description: Description;
-  #capability: Capability | null = null;
   #restart: Deadline | undefined;
   #restartMs = FIRST_RESTART_MS;
   #firstWord: (() => void) | undefined;
@@ -53,12 +54,17 @@ export class Device {
   }
 
   get regions(): readonly Region[] {
-    return this.#regions;
+    return this.#found.regions;
+  }
+
+  /** Whether nobody reaches its memory for now. */
+  get isSuspended(): boolean {
+    return this.#suspended;
   }
 
   /** The buffers that it comes with, as far as its regions are known. */
   get buffers(): BufferDefinition[] {
-    return this.kind.buffers(this.#regions);
+    return this.kind.buffers(this.#found.regions);
   }
 
   get isReady(): boolean {
@@ -82,6 +88,31 @@ export class Device {
     );
   }
 
+  /** Whether some of what is lent of it can only be taken back together with all else. */
+  get takesWhole(): boolean {
+    return this.#found.exporters.some(({ works, scope }) => works && scope === "device");
+  }
+
+  /** What its memory is lent by: the named exporter, else the first that works. @throws AgentError DEVICE_LOST, UNSUPPORTED */
+  exporter(wanted: Exporter | null): Capability {
+    this.readyWarden();
+    const { exporters } = this.#found;
+    const found = exporters.find(({ exporter, works }) => (wanted === null ? works : exporter === wanted));
+    if (found?.works) return found;
+    const working = exporters.filter(({ works }) => works).map(({ exporter }) => exporter);
+    const why = found?.detail ?? `it has ${working.join(", ")}`;
+    throw new AgentError("UNSUPPORTED", `Device ${this.name} is not lent by the exporter "${wanted}" here: ${why}.`);
+  }
+
+  /** Takes its memory from everybody for now, or gives it back. @throws AgentError DEVICE_LOST; what the warden answers */
+  async suspend(suspend: boolean): Promise<void> {
+    const warden = this.readyWarden();
+    await warden.suspend(suspend);
+    if (this.#warden !== warden || this.#suspended === suspend) return;
+    this.#suspended = suspend;
+    this.#handlers.onChange();
+  }
+
   /** Cuts an export whose warden has died, through the agent's copy of its fd. */
   cut(fd: number): Promise<Proof> {
     return this.kind.cut(fd, () => (this.isReady ? Promise.resolve() : this.#opened.next()));
@@ -94,8 +125,8 @@ export class Device {
       description: this.#description.description,
       state: this.#state,
       problem: this.#problem,
-      regions: this.#regions,
-      capability: this.#capability,
+      ...this.#found,
+      suspended: this.#suspended,
       pci: this.#description.pci,
       warden: this.#warden
         ? { pid: this.#warden.pid, instance: this.#warden.instance, startedAt: this.#warden.startedAt }
@@ -116,17 +147,18 @@ export class Device {
     const warden: Warden = new Warden(
       { device: this.name, args: this.kind.wardenArgs, stateDirectory },
       {
-        onReady: (regions, capability) => {
-          this.#regions = regions;
-          this.#capability = capability;
+        onReady: (found) => {
+          this.#found = found;
           this.#restartMs = FIRST_RESTART_MS;
-          this.#become(capability.works ? "ready" : "lost", capability.works ? null : capability.detail);
+          const works = found.exporters.some((one) => one.works);
+          this.#become(works ? "ready" : "lost", works ? null : (found.exporters[0]?.detail ?? "nothing lends it"));
           this.#opened.notify();
         },
-        onRevoked: (results) => this.#handlers.onRevoked(warden, results),
+        onRevoked: (entries) => this.#handlers.onRevoked(warden, entries),
         onGone: (why) => {
           this.#options.log.error({ device: this.name, warden: warden.pid, why }, "warden gone");
           this.#warden = undefined;
+          this.#suspended = false; // the next one opens it with its memory switched on
           this.#description = this.kind.describe();
           this.#become("lost", `the warden is gone: ${why}`);
           this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());

@@ -7,7 +7,7 @@ export function blastRadius(core: Core, lives: Iterable<Live>): Live[] {
   const ending = new Set(lives);
   const wardens = new Set<Warden>();
   for (const { exported, record } of ending)
-    if (exported?.warden.scope === "device" && record.state === "active") wardens.add(exported.warden);
+    if (exported?.exporter.scope === "device" && record.state === "active") wardens.add(exported.warden);
   return [...wardens].flatMap((warden) => othersOf(core, warden, ending));
 }
 

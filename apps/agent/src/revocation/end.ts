@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import type { RevokedEntry } from "@lendbuf/native/warden/protocol";
 import { type EndReason, isFinal, type Proof, type Revocation } from "@lendbuf/shared/delegation";
 import type { Deadline } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
@@ -6,7 +7,8 @@ import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { advance } from "../delegations/queue.ts";
 import { renew } from "../delegations/renew.ts";
-import type { RevokeResult, Warden } from "../wardens/warden.ts";
+import { answerOf, proofOf } from "../wardens/proof.ts";
+import type { Warden } from "../wardens/warden.ts";
 import { idsOf, othersOf } from "./blast-radius.ts";
 
 const FIRST_RETRY_MS = 100;
@@ -107,11 +109,11 @@ function explainDelay(core: Core, lives: readonly Live[]): void {
 /** Where only the whole device can be taken back, an end waits for those that nobody has decided to end. */
 function explainOthers(core: Core, lives: readonly Live[]): void {
   const ending = new Set(lives);
-  for (const warden of new Set(lives.map(({ exported }) => exported?.warden))) {
-    if (warden?.scope !== "device") continue;
+  const wholeDevice = lives.filter(({ exported }) => exported?.exporter.scope === "device");
+  for (const warden of new Set(wholeDevice.map(({ exported }) => exported!.warden))) {
     const others = othersOf(core, warden, ending);
     if (others.length === 0) continue;
-    const its = lives.filter(({ exported }) => exported?.warden === warden);
+    const its = wholeDevice.filter(({ exported }) => exported?.warden === warden);
     const { device, revocation } = its[0]!.record;
     const waitingFor = `only the whole of ${device} can be taken back here, and others have it: ${idsOf(others)}. It is closed when they have ended too, or at once by a device-wide revoke`;
     core.ledger.show(its, { revocation: { ...revocation!, waitingFor } });
@@ -129,17 +131,22 @@ function ask(core: Core, lives: readonly Live[]): void {
     else byWarden.set(warden, [live]);
   }
   for (const [warden, its] of byWarden) {
-    if (warden.scope === "device") askDevice(core, warden, its);
-    else warden.revoke(its.map((live) => live.exported!.id));
+    const single = its.filter(({ exported }) => exported!.exporter.scope !== "device");
+    if (single.length > 0) warden.revoke(single.map((live) => live.exported!.id));
+    if (its[0]!.target.device.takesWhole) askDevice(core, warden, its);
   }
   if (orphans.length > 0) void cutOrphans(core, orphans);
 }
 
-/** Gives the device up once everything that was exported of it is to end. */
+/** Gives the device up once everything that was exported of it is to end, if that is the way in which one of them ends. */
 function askDevice(core: Core, warden: Warden, its: readonly Live[]): void {
   if (othersOf(core, warden, new Set(its)).length > 0) return;
-  const all = core.exports.of(warden).map((live) => live.exported!.id);
-  warden.revoke(all, true);
+  const all = core.exports.of(warden).map((live) => live.exported!);
+  if (all.some(({ exporter }) => exporter.scope === "device"))
+    warden.revoke(
+      all.map(({ id }) => id),
+      true,
+    );
 }
 
 async function cutOrphans(core: Core, lives: readonly Live[]): Promise<void> {
@@ -171,11 +178,11 @@ const NEVER_EXPORTED: Proof = {
 };
 
 /** What a warden answered. */
-export function takeResults(core: Core, warden: Warden, results: readonly RevokeResult[]): void {
+export function takeResults(core: Core, warden: Warden, entries: readonly RevokedEntry[]): void {
   const findings: Finding[] = [];
-  for (const { exportId, proof, errno } of results) {
-    const live = core.exports.find(warden, exportId);
-    if (live) findings.push({ live, proof, errno });
+  for (const entry of entries) {
+    const live = core.exports.find(warden, entry.id);
+    if (live) findings.push({ live, proof: proofOf(entry, live.exported!.exporter), errno: answerOf(entry) });
   }
   conclude(core, findings);
 }

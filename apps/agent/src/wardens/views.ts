@@ -7,7 +7,7 @@ const IDLE_MS = 5000;
 /** Each is a copy of a buffer in memory; the one that was looked at longest ago goes. */
 const MAX_OPEN = 64;
 
-type Viewed = Pick<ExportRequest, "region" | "ranges">;
+type Viewed = Pick<ExportRequest, "kind" | "region" | "ranges">;
 
 interface View {
   mapping: Mapping;
@@ -36,7 +36,7 @@ export class Views {
   }
 
   #of(warden: Warden, viewed: Viewed): Promise<View> {
-    const key = JSON.stringify([warden.instance, viewed.region, viewed.ranges]);
+    const key = JSON.stringify([warden.instance, viewed.kind, viewed.region, viewed.ranges]);
     const opening = this.#open.get(key) ?? this.#make(warden, viewed, () => this.#forget(key, opening));
     this.#open.delete(key);
     this.#open.set(key, opening); // last

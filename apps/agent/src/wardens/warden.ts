@@ -9,29 +9,32 @@ import {
   encodeAccess,
   encodeExport,
   encodeRevoke,
+  encodeSuspend,
+  encodeSync,
   MAX_IDS,
+  type RevokedEntry,
+  type SyncPacket,
   type WardenPacket,
 } from "@lendbuf/native/warden/protocol";
 import type { Range } from "@lendbuf/shared/buffer";
-import type { Proof, Scope } from "@lendbuf/shared/delegation";
-import type { Capability, Region } from "@lendbuf/shared/device";
+import type { Capability, Device, Exporter, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import { errnoName } from "./errno.ts";
 import { lastWordPath, makeFolder } from "./last-word.ts";
 
 export interface ExportRequest {
+  kind: Exporter;
   region: number;
   ranges: readonly Range[];
   readOnly: boolean;
   scrubZero: boolean;
 }
 
-/** What a revoke came to: a proof, or the kernel's refusal. */
-export interface RevokeResult {
-  exportId: number;
-  proof: Proof | null;
-  /** The errno's name where the kernel refused. */
-  errno: string | null;
+/** What its self-tests found. */
+export interface Found {
+  regions: Region[];
+  exporters: Capability[];
+  access: Device["access"];
 }
 
 export interface WardenOptions {
@@ -42,9 +45,9 @@ export interface WardenOptions {
 }
 
 export interface WardenHandlers {
-  onReady(regions: Region[], capability: Capability): void;
-  /** Results in groups as they come in; each export's once per `revoke` that named it. */
-  onRevoked(results: RevokeResult[]): void;
+  onReady(found: Found): void;
+  /** Answers in groups as they come in; each export's once per `revoke` that named it. */
+  onRevoked(entries: RevokedEntry[]): void;
   /** The warden is gone, and with it every export that was not proven revoked. Called once, last. */
   onGone(why: string): void;
 }
@@ -59,11 +62,10 @@ export class Warden {
   readonly #handlers: WardenHandlers;
   readonly #exporting = new Map<number, { resolve(fd: number): void; reject(error: Error): void }>();
   /** By serial. */
-  readonly #accessing = new Map<number, { resolve(value: bigint): void; reject(error: Error): void }>();
+  readonly #asking = new Map<number, { resolve(value: bigint): void; reject(error: Error): void }>();
   readonly #exited: Promise<void>;
   #serial = 0;
   #nextExport = 1;
-  #capability: Capability | undefined;
   #gone = false;
 
   constructor({ device, args, stateDirectory }: WardenOptions, handlers: WardenHandlers) {
@@ -109,21 +111,6 @@ export class Warden {
     return this.#gone;
   }
 
-  /** What its revokes do; null until its self-test has passed. */
-  get method() {
-    return this.#capability?.method ?? null;
-  }
-
-  /** What one of its revokes ends. */
-  get scope(): Scope {
-    return this.#capability?.scope ?? "none";
-  }
-
-  /** Whether its exports can be looked at, and dropped again, without touching another's. */
-  get canShow(): boolean {
-    return this.#capability?.mappable === true && this.scope === "buffer";
-  }
-
   /** A number that this warden has never been given. */
   nextExportId(): number {
     return this.#nextExport++;
@@ -139,11 +126,17 @@ export class Warden {
 
   /** One load or store of the device itself, whoever has its memory: answers what was loaded. Rejects with the warden's errno as `code`, or DEVICE_LOST. */
   access(access: Omit<AccessPacket, "serial">): Promise<bigint> {
-    return new Promise((resolve, reject) => {
-      const serial = ++this.#serial;
-      this.#accessing.set(serial, { resolve, reject });
-      this.#send(encodeAccess({ ...access, serial }));
-    });
+    return this.#ask((serial) => encodeAccess({ ...access, serial }));
+  }
+
+  /** A copy between a staged export's window and the device. Rejects like `access`. */
+  async sync(sync: Omit<SyncPacket, "serial">): Promise<void> {
+    await this.#ask((serial) => encodeSync({ ...sync, serial }));
+  }
+
+  /** Takes the device's memory from everybody for now, or gives it back. Rejects like `access`. */
+  async suspend(suspend: boolean): Promise<void> {
+    await this.#ask((serial) => encodeSuspend(serial, suspend));
   }
 
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
@@ -160,6 +153,14 @@ export class Warden {
     return this.#exited;
   }
 
+  #ask(encode: (serial: number) => Uint8Array): Promise<bigint> {
+    return new Promise((resolve, reject) => {
+      const serial = ++this.#serial;
+      this.#asking.set(serial, { resolve, reject });
+      this.#send(encode(serial));
+    });
+  }
+
   #send(packet: Uint8Array): void {
     if (!this.#gone) this.#socket.send(packet);
   }
@@ -167,13 +168,9 @@ export class Warden {
   #take(packet: WardenPacket, fds: number[]): void {
     if (packet.type === "exported") return this.#takeExported(packet, fds);
     for (const fd of fds) closeSync(fd);
-    if (packet.type === "revoked")
-      return this.#handlers.onRevoked(packet.entries.map((entry) => this.#resultOf(entry)));
-    if (packet.type === "accessed") return this.#takeAccessed(packet);
-    if (packet.type === "ready") {
-      this.#capability = capabilityOf(packet);
-      return this.#handlers.onReady(packet.regions.map(regionOf), this.#capability);
-    }
+    if (packet.type === "revoked") return this.#handlers.onRevoked(packet.entries);
+    if (packet.type === "done") return this.#takeDone(packet);
+    if (packet.type === "ready") return this.#handlers.onReady(foundIn(packet));
     this.#end(packet.words);
   }
 
@@ -186,33 +183,11 @@ export class Warden {
     else waiting?.reject(wardenError("export", packet.error, packet.words));
   }
 
-  #takeAccessed({ serial, error, value, words }: WardenPacket & { type: "accessed" }): void {
-    const waiting = this.#accessing.get(serial);
-    this.#accessing.delete(serial);
+  #takeDone({ serial, error, value, words }: WardenPacket & { type: "done" }): void {
+    const waiting = this.#asking.get(serial);
+    this.#asking.delete(serial);
     if (error === 0) waiting?.resolve(value);
     else waiting?.reject(wardenError("access", error, words));
-  }
-
-  #resultOf(entry: RevokedEntry): RevokeResult {
-    const answer = entry.error === 0 ? "0" : errnoName(entry.error);
-    if (!entry.safe || !entry.method) return { exportId: entry.id, proof: null, errno: answer };
-    const proof: Proof = {
-      method: entry.method,
-      scope: this.scope,
-      by: "warden",
-      answer,
-      probe: this.#probeOf(entry),
-      durationUs: Math.round(entry.durationUs),
-    };
-    return { exportId: entry.id, proof, errno: null };
-  }
-
-  /** What the look afterwards saw. A mapping that fails proves nothing where none ever worked. */
-  #probeOf({ method, probe }: RevokedEntry): string {
-    if (method === "never-exported") return "no export";
-    if (method === "ftruncate") return `size ${probe}`;
-    if (method === "device-close") return "the device could be opened anew";
-    return this.#capability?.mappable ? `mmap ${errnoName(probe)}` : "exports cannot be mapped here";
   }
 
   #end(why: string): void {
@@ -221,30 +196,41 @@ export class Warden {
     this.#socket.close();
     for (const { reject } of this.#exporting.values()) reject(new Error(`The device's warden is gone: ${why}`));
     this.#exporting.clear();
-    for (const { reject } of this.#accessing.values())
+    for (const { reject } of this.#asking.values())
       reject(
         new AgentError("DEVICE_LOST", `The device's warden is gone, and what was asked may be done or not: ${why}`),
       );
-    this.#accessing.clear();
+    this.#asking.clear();
     this.#handlers.onGone(why);
   }
 }
 
-function capabilityOf({ kind, works, method, scope, rungs, mappable, access, words }: ReadyPacket): Capability {
+function foundIn({ regions, exporters, access }: ReadyPacket): Found {
+  return {
+    regions: regions.map(regionOf),
+    exporters: exporters.map(capabilityOf),
+    access: access === "none" ? null : access,
+  };
+}
+
+function capabilityOf({ kind, works, method, scope, rungs, mappable, words }: ExporterFound): Capability {
   return {
     exporter: kind ?? "memfd",
     works,
     detail: words,
-    method,
+    method: inUse(method),
     scope,
-    rungs: rungs.flatMap(({ method: rung, error, words: detail, ...seen }) =>
-      rung
-        ? [{ method: rung, scope: seen.scope, works: seen.works, errno: error ? errnoName(error) : null, detail }]
-        : [],
-    ),
+    rungs: rungs.flatMap(({ method: rung, error, words: detail, ...seen }) => {
+      const named = inUse(rung);
+      return named ? [{ ...seen, method: named, errno: error ? errnoName(error) : null, detail }] : [];
+    }),
     mappable,
-    access: access === "none" ? null : access,
   };
+}
+
+/** "ended-before" is an answer, not a way to revoke. */
+function inUse(method: RevokedEntry["method"]): Capability["method"] {
+  return method === "ended-before" ? null : method;
 }
 
 function regionOf({ index, size, unlendable, withheld }: ReadyPacket["regions"][number]): Region {
@@ -252,7 +238,7 @@ function regionOf({ index, size, unlendable, withheld }: ReadyPacket["regions"][
 }
 
 type ReadyPacket = WardenPacket & { type: "ready" };
-type RevokedEntry = (WardenPacket & { type: "revoked" })["entries"][number];
+type ExporterFound = ReadyPacket["exporters"][number];
 
 function wardenError(syscall: string, errno: number, words: string): Error {
   return Object.assign(new Error(words || errnoName(errno)), { code: errnoName(errno), errno, syscall });

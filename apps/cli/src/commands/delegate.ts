@@ -1,7 +1,7 @@
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
-import { account, bufferName, duration, leaseOption, purposeOption } from "../arguments.ts";
+import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
 import { describeAccess } from "../output/delegation.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { relative } from "../output/time.ts";
@@ -26,6 +26,7 @@ export function addDelegate(program: Command): void {
     .option("--wait", "stand in line where it is taken")
     .option("--keep", "it stays when the client that claimed it disconnects")
     .addOption(purposeOption())
+    .addOption(exporterOption())
     .option("--claim-within <duration>", "how long the offer stands", duration)
     .action((buffer: string, { to, keep, claimWithin, ...request }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {

@@ -9,6 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import { Failure, usageFailure } from "../failure.ts";
 import { describeBound, describeGiving, describeTaking } from "../output/binding.ts";
 import { printJson, printLine, tell } from "../output/print.ts";
+import { withAgent } from "../session.ts";
 
 interface Options {
   yes?: boolean;
@@ -17,13 +18,34 @@ interface Options {
 }
 
 export function addDevice(program: Command): void {
-  const device = program.command("device").description("give PCI devices to vfio-pci, or back to their drivers (root)");
+  const device = program
+    .command("device")
+    .description("give PCI devices to vfio-pci or back (root), take an agent's memory away for now");
   subcommand(device, "bind", "give them to vfio-pci, so that an agent can lend them")
     .option("--persist", "also after restarts, by a udev rule")
     .action((addresses: string[], options: Options, command: Command) => bindAll(addresses, options, command));
   subcommand(device, "unbind", "give them back to their own drivers, also after restarts").action(
     (addresses: string[], options: Options, command: Command) => unbindAll(addresses, options, command),
   );
+  switchOf(device, "suspend", "take the memory of a device from everybody for now; delegations go on");
+  switchOf(device, "resume", "give it back");
+}
+
+function switchOf(device: Command, name: "suspend" | "resume", description: string): void {
+  device
+    .command(name)
+    .description(description)
+    .argument("<device>", "as `lendbuf devices` names it")
+    .action((name_: string, _options, command: Command) =>
+      withAgent(command, async (agent, { json }) => {
+        const seen = await agent.call(`devices.${name}`, { name: name_ });
+        if (json) return printJson(seen);
+        const words = seen.suspended
+          ? `${seen.name} is suspended: whoever touches its memory meets SIGBUS or EFAULT. Give it back: lendbuf device resume ${seen.name}`
+          : `${seen.name} is in use again. What was revoked meanwhile stays revoked.`;
+        await printLine(words);
+      }),
+    );
 }
 
 function subcommand(device: Command, name: string, description: string): Command {

@@ -1,9 +1,11 @@
+import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
-import { bufferName, leaseOption, purposeOption } from "../arguments.ts";
+import { bufferName, exporterOption, leaseOption, purposeOption, widthOption } from "../arguments.ts";
+import { usageFailure } from "../failure.ts";
 import { type RequestOptions, requestOf } from "../request.ts";
 import { borrowInLine } from "../running/borrow-in-line.ts";
 import { followerOnStderr } from "../running/follower.ts";
-import { run } from "../running/run.ts";
+import { type Copies, run } from "../running/run.ts";
 import { SignalRelay } from "../running/signal-relay.ts";
 import { withAgent } from "../session.ts";
 
@@ -12,7 +14,19 @@ The command finds the memory as descriptor 3, and in its environment LENDBUF_FD,
 LENDBUF_DELEGATION, LENDBUF_ACCESS and LENDBUF_SOCKET. When it exits the memory goes back. When the memory is taken away, touching it
 raises SIGBUS, or fails with EFAULT in a system call; the command itself is left alone.
 
-  lendbuf exec sim0/ch0 --for 15m --read-only -- ./capture --rate 100`;
+  lendbuf exec sim0/ch0 --for 15m --read-only -- ./capture --rate 100
+
+With --exporter staged the memory is a window that starts as zeros, for kernels whose exports cannot be mapped: the command copies from
+and to the device with "lendbuf sync", which finds its window by LENDBUF_DELEGATION. --pull copies all of it from the device before
+the command starts, --push all of it to the device after the command ended well:
+
+  lendbuf exec 0000:01:00.0/bar2 --exporter staged --pull -- xxd -l 64 /proc/self/fd/3`;
+
+interface Options extends RequestOptions {
+  pull?: boolean;
+  push?: boolean;
+  width?: Width;
+}
 
 export function addExec(program: Command): void {
   program
@@ -26,13 +40,26 @@ export function addExec(program: Command): void {
     .option("--shared", "others who share may have it at the same time")
     .option("--wait", "stand in line where it is taken")
     .addOption(purposeOption())
+    .addOption(exporterOption())
+    .option("--pull", "staged: copy from the device before the command starts")
+    .option("--push", "staged: copy to the device after the command ended with 0")
+    .addOption(widthOption())
     .addHelpText("after", HELP)
-    .action((buffer: string, words: string[], options: RequestOptions, command: Command) =>
+    .action((buffer: string, words: string[], { width, ...options }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
         const relay = new SignalRelay();
         const follower = followerOnStderr(json);
+        const copies = copiesOf(options, width);
         const lease = await borrowInLine(agent, requestOf(buffer, options), follower, relay.interrupted);
-        process.exitCode = await run(agent, lease, words, relay, follower);
+        process.exitCode = await run(agent, lease, words, relay, follower, copies);
       }),
     );
+}
+
+/** What is copied before and after the command, of a window. */
+function copiesOf({ pull = false, push = false, exporter, readOnly }: Options, width: Width = 32): Copies {
+  if ((pull || push) && exporter !== "staged")
+    throw usageFailure("--pull and --push copy from and to a window: add --exporter staged.");
+  if (push && readOnly) throw usageFailure("--push copies to the device, and --read-only forbids it: leave one out.");
+  return { pull, push, width };
 }

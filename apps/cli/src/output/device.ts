@@ -1,18 +1,27 @@
-import type { Device } from "@lendbuf/shared/device";
+import { type Capability, type Device, exporterOf } from "@lendbuf/shared/device";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Column } from "./table.ts";
 
 /** "ftruncate, one buffer at a time": how an end is enforced here, or why it cannot be. */
-function describeRevoke({ capability }: Device): string {
-  if (!capability) return "not tested yet";
-  if (!capability.works) return `none: ${capability.detail}`;
-  const scope = { buffer: "", device: ", the whole device at once", none: ", cannot be revoked" }[capability.scope];
-  return `${capability.method ?? "none"}${scope}`;
+function describeRevoke(device: Device): string {
+  const usual = exporterOf(device);
+  if (!usual) return "not tested yet";
+  if (!usual.works) return `none: ${usual.detail}`;
+  const others = device.exporters.filter((one) => one.works && one !== usual);
+  return [wordsFor(usual), ...others.map((one) => `${one.exporter}: ${wordsFor(one)}`)].join("; ");
+}
+
+function wordsFor({ method, scope }: Capability): string {
+  return `${method ?? "none"}${{ buffer: "", device: ", the whole device at once", none: ", cannot be revoked" }[scope]}`;
 }
 
 export const DEVICE_COLUMNS: readonly Column<Device>[] = [
   { title: "DEVICE", cell: ({ name }) => name },
-  { title: "STATE", cell: ({ state }) => state, style: ({ state }) => (state === "ready" ? "green" : "red") },
+  {
+    title: "STATE",
+    cell: ({ state, suspended }) => (suspended ? "suspended" : state),
+    style: ({ state, suspended }) => (state !== "ready" ? "red" : suspended ? "yellow" : "green"),
+  },
   { title: "KIND", cell: ({ kind }) => kind, leaveOut: 3 },
   {
     title: "REGIONS",

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
+import type { Width } from "@lendbuf/shared/buffer";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { type Follower, follow } from "./follow.ts";
@@ -12,6 +13,13 @@ import type { SignalRelay } from "./signal-relay.ts";
 /** The descriptor's number in the command. */
 const FD = 3;
 
+/** What of a window is copied before and after the command. */
+export interface Copies {
+  pull: boolean;
+  push: boolean;
+  width: Width;
+}
+
 /** Runs a command that has the lent memory as descriptor 3, and ends the delegation when it exits. Returns the exit code. */
 export async function run(
   agent: Connection,
@@ -19,9 +27,14 @@ export async function run(
   words: readonly string[],
   relay: SignalRelay,
   follower: Follower,
+  copies: Copies = { pull: false, push: false, width: 32 },
 ): Promise<number> {
   const stop = new AbortController();
+  const { id } = lease.delegation;
+  const copy = (direction: "from-device" | "to-device") =>
+    agent.call("delegations.sync", { id, direction, width: copies.width });
   try {
+    if (copies.pull) await copy("from-device");
     const child = start(words, lease, agent.path);
     relay.passTo(child);
     const exit = exitOf(child, words[0]!);
@@ -33,7 +46,9 @@ export async function run(
           `The agent went away, and ${lease.delegation.buffer} with it. The command goes on without it.`,
         );
     });
-    return await exit;
+    const code = await exit;
+    if (copies.push && code === 0) await copy("to-device");
+    return code;
   } finally {
     stop.abort();
     lease.close();

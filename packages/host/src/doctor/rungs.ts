@@ -1,4 +1,4 @@
-import type { Capability, Device, Rung } from "@lendbuf/shared/device";
+import { type Capability, type Device, exporterOf, type Rung } from "@lendbuf/shared/device";
 import type { Finding } from "@lendbuf/shared/doctor";
 import { type Check, fine } from "./check.ts";
 
@@ -17,22 +17,24 @@ export const rungsCheck: Check = {
 };
 
 function deviceFindings(device: Device): Words[] {
-  const { name, capability, state } = device;
-  const isUsable = state === "ready" && capability?.works;
+  const { name, exporters, state } = device;
+  const isUsable = state === "ready" && exporters.some(({ works }) => works);
+  const staged = exporters.some(({ exporter, works }) => exporter === "staged" && works);
   return [
     ...(isUsable ? [] : [unusableFinding(device)]),
-    ...(capability?.rungs ?? []).map((rung) => rungFinding(name, capability!, rung)),
-    ...(capability?.works && !capability.mappable ? [importOnly(name)] : []),
+    ...exporters.flatMap((one) => one.rungs.map((rung) => rungFinding(`${name} ${one.exporter}`, one, rung))),
+    ...exporters.filter(({ works, mappable }) => works && !mappable).map(() => importOnly(name, staged)),
   ];
 }
 
-function unusableFinding({ name, kind, state, problem, capability }: Device): Words {
+function unusableFinding(device: Device): Words {
+  const { name, kind, state, problem } = device;
   const isStarting = state === "starting";
   return {
     subject: name,
     // The simulated one keeps no real device from being lent.
     severity: isStarting ? "note" : kind === "vfio" ? "problem" : "warning",
-    seen: `${name} is ${state}: ${problem ?? capability?.detail ?? "it is being tested"}`,
+    seen: `${name} is ${state}: ${problem ?? exporterOf(device)?.detail ?? "it is being tested"}`,
     means: "Nothing of it can be lent.",
     advice: isStarting ? "Ask again in a moment." : "Do what it says; the agent tries again by itself.",
     command: "lendbuf devices",
@@ -53,7 +55,7 @@ function rungFinding(name: string, { method, works }: Capability, rung: Rung): W
     seen: `${rung.errno ? `${rung.errno}: ` : ""}${rung.detail}`,
     means: works
       ? `It does not work here; ${method} takes its place.`
-      : "It does not work here, and nothing else does: the device is not lent.",
+      : "It does not work here, and nothing else does: it is not lent this way.",
     advice: works
       ? "Nothing needs to be done. docs/hardware.md says which kernels have it."
       : "Use a kernel that has a way to revoke; docs/hardware.md has a table.",
@@ -61,13 +63,13 @@ function rungFinding(name: string, { method, works }: Capability, rung: Rung): W
   };
 }
 
-function importOnly(name: string): Words {
+function importOnly(name: string, staged: boolean): Words {
   return {
     subject: `${name} mmap`,
     severity: "warning",
     seen: "mmap of an export is refused",
     means: "Clients cannot map what they borrow of it; other devices can import it.",
-    advice: "Programs need a kernel whose VFIO dma-bufs can be mapped; docs/hardware.md has a table.",
-    command: null,
+    advice: `${staged ? "Programs borrow a window instead, whose bytes are copied when they ask for it. To map the memory itself they" : "Programs"} need a kernel whose VFIO dma-bufs can be mapped; docs/hardware.md has a table.`,
+    command: staged ? `lendbuf exec ${name}/bar0 --exporter staged --pull -- COMMAND` : null,
   };
 }

@@ -1,5 +1,6 @@
 // How a device's memory becomes file descriptors that other processes can map or import, and how it is taken back.
 #pragma once
+#include <cerrno>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -63,6 +64,10 @@ class Export {
  public:
   virtual ~Export() = default;  // drops our descriptors; holders keep theirs: revoke first
   virtual int fd() const = 0;   // what a client receives
+  // What a Revoke of it ends.
+  virtual protocol::Scope scope() const = 0;
+  // Whether nobody reaches the memory any more once the device is proven closed.
+  virtual bool ends_with_device() const { return false; }
   // The agent has its copy of fd(), so whatever served only to hand it over may go.
   virtual void Delivered() {}
   // Saves what a holder leaves behind for the next one. Called right before a revoke, on any thread; may block.
@@ -70,6 +75,11 @@ class Export {
   // Returns once no holder can reach the memory, or with what is in the way. On any thread; may block; safe to repeat.
   // Where the scope is `device` it ends all other exports too.
   virtual Proof Revoke() = 0;
+  // Copies between what the holder sees and the device. Throws Refusal or SystemError. On any thread; may block.
+  virtual void Sync(const protocol::Sync&) {
+    throw Refusal(ENOTSUP,
+                  "only a staged export is copied from and to the device: what is exported here is its memory");
+  }
 };
 
 class Exporter {

@@ -21,25 +21,37 @@ void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
   made_++;
 }
 
+std::shared_ptr<Export> Exports::Find(uint64_t id) const {
+  auto found = live_.find(id);
+  return found == live_.end() ? nullptr : found->second.lent;
+}
+
 void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers) {
-  bool ends_all = scope_ == protocol::Scope::kDevice;
-  bool may_begin = !ends_all || giving_up_ || device_wide || NamesAll(ids);
+  bool ends_all = EndsAll(ids);
+  bool may_end_all = giving_up_ || device_wide || NamesAll(ids);
   std::unordered_set<uint64_t> begun;
   for (uint64_t id : ids) {
     auto found = live_.find(id);
     if (found == live_.end()) {
       answers.push_back({serial, AnswerWithoutRevoke(id)});
-    } else if (!may_begin) {
+    } else if (found->second.lent->scope() == protocol::Scope::kDevice && !may_end_all) {
       answers.push_back({serial, {.id = id, .method = protocol::Method::kNone, .error = EBUSY}});
     } else {
       BeginFor(serial, id, found->second);
       begun.insert(id);
     }
   }
-  if (!ends_all || (begun.empty() && !device_wide)) return;
-  giving_up_ = giving_up_ || may_begin;
+  if (!ends_all || !may_end_all) return;
+  giving_up_ = true;
   for (auto& [id, live] : live_)
     if (!begun.contains(id)) BeginFor(serial, id, live);
+}
+
+bool Exports::EndsAll(std::span<const uint64_t> ids) const {
+  return std::any_of(ids.begin(), ids.end(), [this](uint64_t id) {
+    auto found = live_.find(id);
+    return found != live_.end() && found->second.lent->scope() == protocol::Scope::kDevice;
+  });
 }
 
 bool Exports::NamesAll(std::span<const uint64_t> ids) const {
@@ -54,7 +66,7 @@ void Exports::BeginFor(uint32_t serial, uint64_t id, Live& live) {
 
 protocol::RevokedEntry Exports::AnswerWithoutRevoke(uint64_t id) const {
   bool exported = any_ && id <= highest_;
-  return {.id = id, .method = exported ? method_ : protocol::Method::kNeverExported, .safe = 1};
+  return {.id = id, .method = exported ? protocol::Method::kEndedBefore : protocol::Method::kNeverExported, .safe = 1};
 }
 
 void Exports::Begin(uint64_t id, Live& live) {
@@ -73,7 +85,7 @@ std::vector<Exports::Answer> Exports::Collect(std::vector<std::shared_ptr<Export
                           .method = done.proof.method,
                           .error = done.proof.error,
                           .safe = done.proof.safe,
-                          .probe_size = done.proof.probe}});
+                          .probe = done.proof.probe}});
     found->second.revoking = false;
     if (done.proof.safe) live_.erase(found);
     ended.push_back(std::move(done.lent));
@@ -95,7 +107,7 @@ std::vector<Exports::Unrevoked> Exports::RevokeAll() {
     poll(&wait, 1, -1);
     for (Revocations::Done& done : revocations_.TakeDone()) {
       pending--;
-      if (!done.proof.safe) unrevoked.push_back({done.id, done.proof.error});
+      if (!done.proof.safe) unrevoked.push_back({done.id, done.proof.error, done.lent->ends_with_device()});
       ended.push_back(std::move(done.lent));
     }
   }

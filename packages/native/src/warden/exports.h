@@ -18,15 +18,16 @@ class Exports {
   struct Unrevoked {
     uint64_t id;
     int error;
+    bool ends_with_device;
   };
-
-  Exports(protocol::Method method, protocol::Scope scope) : method_(method), scope_(scope) {}
 
   // Throws Refusal where the id is not above all before it.
   void CheckFresh(uint64_t id) const;
   void Add(uint64_t id, std::shared_ptr<Export> lent);
   // The export never left us: its id was not used.
   void Withdraw(uint64_t id) { live_.erase(id); }
+  // Null where it has ended, or never was.
+  std::shared_ptr<Export> Find(uint64_t id) const;
   // Begins to revoke; what needs no revoke, or must not be tried, is answered at once. `device_wide`: those that are
   // not named may end too.
   void Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers);
@@ -49,12 +50,11 @@ class Exports {
     bool revoking = false;
   };
   protocol::RevokedEntry AnswerWithoutRevoke(uint64_t id) const;
+  bool EndsAll(std::span<const uint64_t> ids) const;
   bool NamesAll(std::span<const uint64_t> ids) const;
   void BeginFor(uint32_t serial, uint64_t id, Live& live);
   void Begin(uint64_t id, Live& live);
 
-  protocol::Method method_;
-  protocol::Scope scope_;
   bool giving_up_ = false;
   std::unordered_map<uint64_t, Live> live_;
   uint64_t highest_ = 0;

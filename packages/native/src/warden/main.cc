@@ -146,7 +146,8 @@ int Run(const Options& options) {
     status = 2;
   }
   auto unrevoked = warden.RevokeAll();
-  if (!unrevoked.empty() && device->Close()) unrevoked.clear();
+  auto ends_with_device = [](const Exports::Unrevoked& one) { return one.ends_with_device; };
+  if (!unrevoked.empty() && device->Close()) std::erase_if(unrevoked, ends_with_device);
   if (!last_word.Write(options.instance, options.device, warden.made(), unrevoked))
     fprintf(stderr, "lendbuf-warden %s: the last word could not be written\n", options.device.c_str());
   return status;

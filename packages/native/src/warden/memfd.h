@@ -33,6 +33,7 @@ class MemfdExport : public Export {
   MemfdExport& operator=(const MemfdExport&) = delete;
 
   int fd() const override { return reader_ ? reader_.get() : memfd_.get(); }
+  protocol::Scope scope() const override { return protocol::Scope::kBuffer; }
   void Delivered() override { reader_.Reset(); }
   void KeepContents() override;
   Proof Revoke() override;

@@ -3,29 +3,31 @@
 // them.
 //
 // The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in
-// which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done, ACCESSED
-// whenever an access is: they overtake each other. When the agent's end closes, the warden revokes everything, writes
-// its last word and exits.
+// which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done, DONE
+// whenever what was asked of the device is: they overtake each other. When the agent's end closes, the warden revokes
+// everything, writes its last word and exits.
 #pragma once
 #include <cstdint>
 
 namespace lendbuf::protocol {
 
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr uint32_t kMaxPacket = 65536;
 constexpr uint32_t kMaxRanges = 16;
 constexpr uint32_t kMaxIds = 4096;  // in one REVOKE
 
 enum class Type : uint32_t {
-  kReady = 1,  // warden → agent: Ready, `region_count` Regions, `rung_count` Rungs, the words of each rung (UTF-8, each
-               // `words_size` bytes), the self-test's words (UTF-8, to the packet's end)
+  kReady = 1,  // warden → agent: Ready, `region_count` Regions, `exporter_count` Exporters, the Rungs of all exporters,
+               // then the words of each exporter and those of each rung (UTF-8, each text ended by a NUL)
   kExport = 2,    // agent → warden: Export, then `range_count` Ranges
   kExported = 3,  // warden → agent: Exported, with the export's fd if error is 0; after it the words that say why not
   kRevoke = 4,    // agent → warden: Revoke, then `count` u64 export ids
   kRevoked = 5,   // warden → agent: Revoked, then `count` RevokedEntries
   kLost = 6,    // warden → agent: the device is gone, or was given up by a device-wide revoke; the words that say why
   kAccess = 7,  // agent → warden: RegisterAccess
-  kAccessed = 8,  // warden → agent: Accessed; where it was refused the words that say why
+  kDone = 8,  // warden → agent: Done, to what asks something of the device; where it was refused the words that say why
+  kSync = 9,      // agent → warden: Sync
+  kSuspend = 10,  // agent → warden: Suspend
 };
 
 struct Header {
@@ -68,11 +70,13 @@ enum class Method : uint32_t {
   kVfioFeatureRevoke = 2,
   kTruncate = 3,
   kDeviceClose = 4,
-  kNeverExported = 5
+  kNeverExported = 5,
+  kLastReference = 6,  // nothing revokes it: it ends when nobody has it any more
+  kEndedBefore = 7     // by the exporter's method, when it was revoked first
 };
 enum class Scope : uint32_t { kNone = 0, kBuffer = 1, kDevice = 2 };
 
-enum class Kind : uint32_t { kMemfd = 1, kVfio = 2 };
+enum class Kind : uint32_t { kMemfd = 1, kVfio = 2, kStaged = 3, kUdmabuf = 4, kDmaHeap = 5 };
 enum class Access : uint32_t { kNone = 0, kCdev = 1, kGroup = 2 };  // how a VFIO device was opened
 
 // One rung of the revocation ladder, as its self-test on an export of its own found it.
@@ -81,22 +85,24 @@ struct Rung {
   Scope scope;
   uint32_t works;
   int32_t error;  // errno that decided against it; 0: it works, or what was seen speaks against it (words)
-  uint32_t words_size;
-  uint32_t reserved;
+};
+
+// One way to lend this device's memory.
+struct Exporter {
+  Kind kind;
+  uint32_t works;  // the self-test: an export of our own was made, mapped where possible, revoked and seen gone
+  Method method;   // of the best rung that works, which is the one in use
+  Scope scope;
+  uint32_t mappable;  // a client can mmap an export; else devices can import it, no more
+  uint32_t rung_count;
 };
 
 struct Ready {
   Header header;
   uint32_t version;
   uint32_t region_count;
-  uint32_t rung_count;
-  uint32_t works;  // the self-test: an export of our own was made, mapped where possible, revoked and seen gone
-  Method method;   // of the best rung that works, which is the one in use
-  Scope scope;
-  Kind kind;
+  uint32_t exporter_count;  // the one to be preferred first
   Access access;
-  uint32_t mappable;  // a client can mmap an export; else devices can import it, no more
-  uint32_t reserved;
 };
 
 constexpr uint32_t kReadOnly = 1;   // the holder may never write, whoever it is
@@ -108,7 +114,7 @@ struct Export {
   uint32_t region;
   uint32_t flags;
   uint32_t range_count;
-  uint32_t reserved;
+  Kind kind;
 };
 
 struct Exported {
@@ -118,11 +124,11 @@ struct Exported {
   uint32_t reserved;
 };
 
-// Where the scope is `device`, a revoke gives up the whole device and ends every export of it. So it must name all that
-// live, or say kDeviceWide; else none is tried: method kNone, error EBUSY, not safe. The answer lists every export that
-// it ended, named or not. Until the device is proven closed nothing is safe, no export is made, and each further REVOKE
-// looks again; then the warden sends LOST and exits, and another one may open the device. Elsewhere kDeviceWide means
-// nothing.
+// Where an export's scope is `device`, its revoke gives up the whole device and ends every export of it, of whatever
+// exporter. So it must name all that live, or say kDeviceWide; else it is not tried: method kNone, error EBUSY, not
+// safe. The answer lists every export that it ended, named or not. Until the device is proven closed nothing is safe,
+// no export is made, and each further REVOKE looks again; then the warden sends LOST and exits, and another one may
+// open the device. Elsewhere kDeviceWide means nothing.
 constexpr uint32_t kDeviceWide = 1;
 
 struct Revoke {
@@ -139,9 +145,9 @@ struct RevokedEntry {
   Method method;         // kNeverExported: this warden never made an export of that id
   int32_t error;         // errno that the kernel answered; 0: done
   uint32_t safe;         // proven: no holder reaches the memory through this export any more
-  // ftruncate: the size seen afterwards. Else the errno that a fresh mmap met, 0 where it succeeded; it is a proof
-  // where exports are mappable (ENODEV), and says nothing elsewhere.
-  int32_t probe_size;
+  // ftruncate: the size seen afterwards. The last reference: how many others there are. Else the errno that a fresh
+  // mmap met, 0 where it succeeded; it is a proof where exports are mappable (ENODEV), and says nothing elsewhere.
+  int32_t probe;
 };
 
 struct Revoked {
@@ -161,9 +167,28 @@ struct RegisterAccess {
   uint32_t reserved;
 };
 
-struct Accessed {
+// Copies between a staged export's window and the device's memory, with accesses of exactly the width. Where it fails
+// in the middle, the bytes before are copied.
+struct Sync {
   Header header;
-  uint64_t value;  // that was loaded
+  uint64_t id;
+  uint64_t offset;  // in the export; like the length a multiple of the width
+  uint64_t length;
+  uint32_t width;      // bits: 8, 16, 32 or 64
+  uint32_t to_device;  // else from it
+};
+
+// Takes the memory of the device from everybody for now, or gives it back. An export that is made meanwhile is
+// suspended too; one that is revoked meanwhile stays revoked.
+struct Suspend {
+  Header header;
+  uint32_t suspend;  // else resume
+  uint32_t reserved;
+};
+
+struct Done {
+  Header header;
+  uint64_t value;  // ACCESS: what was loaded
   int32_t error;   // errno; 0: it was done
   uint32_t reserved;
 };

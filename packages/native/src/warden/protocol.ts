@@ -1,6 +1,6 @@
 // The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids and offsets are safe integers.
 
-export const VERSION = 3;
+export const VERSION = 4;
 export const MAX_PACKET = 65_536;
 export const MAX_RANGES = 16;
 /** In one REVOKE. */
@@ -16,7 +16,9 @@ export const TYPES = {
   revoked: 5,
   lost: 6,
   access: 7,
-  accessed: 8,
+  done: 8,
+  sync: 9,
+  suspend: 10,
 } as const;
 export const METHODS = [
   null,
@@ -25,10 +27,12 @@ export const METHODS = [
   "ftruncate",
   "device-close",
   "never-exported",
+  "last-reference",
+  "ended-before",
 ] as const;
 export const SCOPES = ["none", "buffer", "device"] as const;
 /** Exporters. */
-export const KINDS = [null, "memfd", "vfio"] as const;
+export const KINDS = [null, "memfd", "vfio", "staged", "udmabuf", "dma-heap"] as const;
 /** How a VFIO device was opened. */
 export const ACCESSES = ["none", "cdev", "group"] as const;
 /** Why a region cannot be lent; null: it can, but for what is withheld. */
@@ -39,8 +43,9 @@ export const REGION_FLAGS = { readable: 1, writable: 2, mappable: 4 } as const;
 export const SIZES = {
   header: 8,
   region: 40,
-  rung: 24,
-  ready: 48,
+  exporter: 24,
+  rung: 16,
+  ready: 24,
   range: 16,
   export: 32,
   exported: 24,
@@ -48,7 +53,9 @@ export const SIZES = {
   revokedEntry: 32,
   revoked: 16,
   registerAccess: 40,
-  accessed: 24,
+  sync: 40,
+  suspend: 16,
+  done: 24,
 } as const;
 
 export type Method = (typeof METHODS)[number];
@@ -79,8 +86,23 @@ export interface Rung {
   words: string;
 }
 
+/** One way to lend the device's memory, as its self-test found it. */
+export interface Exporter {
+  kind: Kind;
+  works: boolean;
+  /** Of the best rung that works. */
+  method: Method;
+  scope: Scope;
+  /** A client can mmap an export; else devices can import it, no more. */
+  mappable: boolean;
+  words: string;
+  /** Best first. */
+  rungs: Rung[];
+}
+
 export interface ExportPacket {
   serial: number;
+  kind: Kind;
   /** Above all ids that this warden has exported before. */
   id: number;
   region: number;
@@ -102,6 +124,18 @@ export interface AccessPacket {
   value: bigint | null;
 }
 
+/** A copy between a staged export's window and the device, with accesses of exactly this width. */
+export interface SyncPacket {
+  serial: number;
+  id: number;
+  /** In the export; like the length a multiple of the width. */
+  offset: number;
+  length: number;
+  /** Bits: 8, 16, 32 or 64. */
+  width: number;
+  toDevice: boolean;
+}
+
 export interface RevokedEntry {
   id: number;
   /** From the revoke's call to its return. */
@@ -111,7 +145,7 @@ export interface RevokedEntry {
   error: number;
   /** Proven: no holder reaches the memory through this export any more. */
   safe: boolean;
-  /** With `ftruncate` the size seen afterwards, else the errno that a fresh mmap met; 0: it succeeded. */
+  /** `ftruncate`: the size seen afterwards; `last-reference`: how many others there are; else the errno that a fresh mmap met, 0: it succeeded. */
   probe: number;
 }
 
@@ -119,24 +153,16 @@ export type WardenPacket =
   | {
       type: "ready";
       version: number;
-      works: boolean;
-      /** Of the best rung that works. */
-      method: Method;
-      scope: Scope;
-      kind: Kind;
       access: Access;
-      /** A client can mmap an export; else devices can import it, no more. */
-      mappable: boolean;
       regions: Region[];
-      /** Best first. */
-      rungs: Rung[];
-      words: string;
+      /** The one to be preferred first. */
+      exporters: Exporter[];
     }
   /** `error` is an errno, and `words` say why; 0: the packet carries one fd. */
   | { type: "exported"; serial: number; id: number; error: number; words: string }
   | { type: "revoked"; serial: number; entries: RevokedEntry[] }
-  /** `error` is an errno, and `words` say why; 0: it was done, and `value` is what was loaded. */
-  | { type: "accessed"; serial: number; error: number; value: bigint; words: string }
+  /** `error` is an errno, and `words` say why; 0: it was done, and `value` is what was loaded, if that was asked. */
+  | { type: "done"; serial: number; error: number; value: bigint; words: string }
   | { type: "lost"; words: string };
 
 export function encodeExport(request: ExportPacket): Uint8Array {
@@ -148,6 +174,7 @@ export function encodeExport(request: ExportPacket): Uint8Array {
   bytes.writeUInt32LE(request.region, 16);
   bytes.writeUInt32LE((request.readOnly ? FLAGS.readOnly : 0) | (request.scrubZero ? FLAGS.scrubZero : 0), 20);
   bytes.writeUInt32LE(ranges.length, 24);
+  bytes.writeUInt32LE(KINDS.indexOf(request.kind), 28);
   let at: number = SIZES.export;
   for (const { offset, length } of ranges) {
     writeUint64(bytes, offset, at);
@@ -184,6 +211,27 @@ export function encodeAccess({ serial, region, offset, width, value }: AccessPac
   return bytes;
 }
 
+export function encodeSync({ serial, id, offset, length, width, toDevice }: SyncPacket): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.sync);
+  bytes.writeUInt32LE(TYPES.sync, 0);
+  bytes.writeUInt32LE(serial, 4);
+  writeUint64(bytes, id, 8);
+  writeUint64(bytes, offset, 16);
+  writeUint64(bytes, length, 24);
+  bytes.writeUInt32LE(width, 32);
+  bytes.writeUInt32LE(toDevice ? 1 : 0, 36);
+  return bytes;
+}
+
+/** Takes the device's memory from everybody for now; else gives it back. */
+export function encodeSuspend(serial: number, suspend: boolean): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.suspend);
+  bytes.writeUInt32LE(TYPES.suspend, 0);
+  bytes.writeUInt32LE(serial, 4);
+  bytes.writeUInt32LE(suspend ? 1 : 0, 8);
+  return bytes;
+}
+
 /** Throws a RangeError where the packet is too short, and an Error where its type is none of the warden's. */
 export function decode(packet: Uint8Array): WardenPacket {
   const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
@@ -193,8 +241,8 @@ export function decode(packet: Uint8Array): WardenPacket {
       return decodeExported(bytes);
     case TYPES.revoked:
       return decodeRevoked(bytes);
-    case TYPES.accessed:
-      return decodeAccessed(bytes);
+    case TYPES.done:
+      return decodeDone(bytes);
     case TYPES.ready:
       return decodeReady(bytes);
     case TYPES.lost:
@@ -205,35 +253,43 @@ export function decode(packet: Uint8Array): WardenPacket {
 }
 
 function decodeReady(bytes: Buffer): WardenPacket {
-  const rungsStart = SIZES.ready + bytes.readUInt32LE(12) * SIZES.region;
-  const wordsStart = rungsStart + bytes.readUInt32LE(16) * SIZES.rung;
+  const exportersStart = SIZES.ready + bytes.readUInt32LE(12) * SIZES.region;
+  const rungsStart = exportersStart + bytes.readUInt32LE(16) * SIZES.exporter;
   const regions: Region[] = [];
-  for (let at: number = SIZES.ready; at < rungsStart; at += SIZES.region) regions.push(decodeRegion(bytes, at));
-  const rungs: Rung[] = [];
-  let words = wordsStart;
-  for (let at = rungsStart; at < wordsStart; at += SIZES.rung) {
-    const start = words;
-    words += bytes.readUInt32LE(at + 16);
-    rungs.push({
-      method: METHODS[bytes.readUInt32LE(at)] ?? null,
-      scope: SCOPES[bytes.readUInt32LE(at + 4)] ?? "none",
-      works: bytes.readUInt32LE(at + 8) !== 0,
-      error: bytes.readInt32LE(at + 12),
-      words: bytes.toString("utf8", start, words),
-    });
+  for (let at: number = SIZES.ready; at < exportersStart; at += SIZES.region) regions.push(decodeRegion(bytes, at));
+  const exporters: Exporter[] = [];
+  let at = rungsStart;
+  for (let own = exportersStart; own < rungsStart; own += SIZES.exporter) {
+    const exporter = decodeExporter(bytes, own);
+    for (const end = at + bytes.readUInt32LE(own + 20) * SIZES.rung; at < end; at += SIZES.rung)
+      exporter.rungs.push(decodeRung(bytes, at));
+    exporters.push(exporter);
   }
+  const texts = bytes.toString("utf8", at).split("\0");
+  for (const one of [...exporters, ...exporters.flatMap(({ rungs }) => rungs)]) one.words = texts.shift() ?? "";
+  const access = ACCESSES[bytes.readUInt32LE(20)] ?? "none";
+  return { type: "ready", version: bytes.readUInt32LE(8), access, regions, exporters };
+}
+
+function decodeExporter(bytes: Buffer, at: number): Exporter {
   return {
-    type: "ready",
-    version: bytes.readUInt32LE(8),
-    works: bytes.readUInt32LE(20) !== 0,
-    method: METHODS[bytes.readUInt32LE(24)] ?? null,
-    scope: SCOPES[bytes.readUInt32LE(28)] ?? "none",
-    kind: KINDS[bytes.readUInt32LE(32)] ?? null,
-    access: ACCESSES[bytes.readUInt32LE(36)] ?? "none",
-    mappable: bytes.readUInt32LE(40) !== 0,
-    regions,
-    rungs,
-    words: bytes.toString("utf8", words),
+    kind: KINDS[bytes.readUInt32LE(at)] ?? null,
+    works: bytes.readUInt32LE(at + 4) !== 0,
+    method: METHODS[bytes.readUInt32LE(at + 8)] ?? null,
+    scope: SCOPES[bytes.readUInt32LE(at + 12)] ?? "none",
+    mappable: bytes.readUInt32LE(at + 16) !== 0,
+    words: "",
+    rungs: [],
+  };
+}
+
+function decodeRung(bytes: Buffer, at: number): Rung {
+  return {
+    method: METHODS[bytes.readUInt32LE(at)] ?? null,
+    scope: SCOPES[bytes.readUInt32LE(at + 4)] ?? "none",
+    works: bytes.readUInt32LE(at + 8) !== 0,
+    error: bytes.readInt32LE(at + 12),
+    words: "",
   };
 }
 
@@ -261,13 +317,13 @@ function decodeExported(bytes: Buffer): WardenPacket {
   };
 }
 
-function decodeAccessed(bytes: Buffer): WardenPacket {
+function decodeDone(bytes: Buffer): WardenPacket {
   return {
-    type: "accessed",
+    type: "done",
     serial: bytes.readUInt32LE(4),
     value: bytes.readBigUInt64LE(8),
     error: bytes.readInt32LE(16),
-    words: bytes.toString("utf8", SIZES.accessed),
+    words: bytes.toString("utf8", SIZES.done),
   };
 }
 

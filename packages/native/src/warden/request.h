@@ -27,6 +27,15 @@ Packet ReadPacket(std::span<const char> bytes) {
   return packet;
 }
 
+// The same for one that has nothing behind the struct.
+template <class Packet>
+Packet ReadWhole(std::span<const char> bytes) {
+  auto packet = ReadPacket<Packet>(bytes);
+  if (bytes.size() == sizeof packet) return packet;
+  throw BrokenAgent("a packet of type " + std::to_string(static_cast<uint32_t>(packet.header.type)) + " has " +
+                    std::to_string(bytes.size()) + " bytes");
+}
+
 // Throws BrokenAgent where the packet's length is wrong. The ranges are as the agent sent them: CheckRequest comes
 // next.
 Request ReadExport(std::span<const char> bytes, const protocol::Export& packet);

@@ -24,6 +24,7 @@ SimulatedDevice::SimulatedDevice()
       memory_(kMemorySize),
       digitizer_(registers_, memory_, [this](uint64_t offset, uint64_t length) { SpreadSamples(offset, length); }),
       exporter_(*this),
+      staged_(*this),
       scratch_(256 << 10) {}
 
 std::vector<protocol::Region> SimulatedDevice::regions() const {

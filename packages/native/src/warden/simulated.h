@@ -12,6 +12,7 @@
 #include "device.h"
 #include "digitizer.h"
 #include "memfd.h"
+#include "staged.h"
 
 namespace lendbuf {
 
@@ -19,7 +20,7 @@ class SimulatedDevice : public Device, private MemfdContents {
  public:
   SimulatedDevice();
   std::vector<protocol::Region> regions() const override;
-  Exporter& exporter() override { return exporter_; }
+  std::vector<Exporter*> exporters() override { return {&exporter_, &staged_}; }
   uint64_t MakeAccess(const protocol::RegisterAccess& access) override;
   int tick_period_ms() override;
   void Tick() override;
@@ -55,6 +56,7 @@ class SimulatedDevice : public Device, private MemfdContents {
   Backing memory_;
   Digitizer digitizer_;
   MemfdExporter exporter_;
+  StagedExporter staged_;
   Set writers_;
   Set readers_;
   Set served_;   // show registers or rings, so that each tick writes into them

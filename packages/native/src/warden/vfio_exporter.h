@@ -16,6 +16,8 @@ class VfioExport : public Export {
   VfioExport(Fd dmabuf, RevokeMethod& method, bool mappable)
       : dmabuf_(std::move(dmabuf)), method_(method), mappable_(mappable) {}
   int fd() const override { return dmabuf_.get(); }
+  protocol::Scope scope() const override { return method_.scope(); }
+  bool ends_with_device() const override { return true; }
   Proof Revoke() override;
 
  private:

@@ -33,6 +33,10 @@ uint32_t FlagsOf(const vfio_region_info& info) {
 
 }  // namespace
 
+Refusal GivenUp() {
+  return Refusal(ENODEV, "the device was given up to revoke every export of it: wait for the next warden");
+}
+
 VfioHandle::VfioHandle(const std::string& address, bool bus_master)
     : door_(FindVfioDoor(address)), bus_master_(bus_master), events_(Check(epoll_create1(EPOLL_CLOEXEC), "epoll")) {
   wanted_ = MakeEvent(events_.get());
@@ -44,7 +48,8 @@ void VfioHandle::Open() {
   std::lock_guard lock(closing_);
   device_ = door_->Open();
   is_closed_ = false;
-  SetCommand();
+  // An export of a device whose memory is off is born suspended. DMA is nobody's business unless it was configured.
+  SetCommand(PCI_COMMAND_MASTER, bus_master_ ? PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER : PCI_COMMAND_MEMORY);
   WatchIrq(VFIO_PCI_REQ_IRQ_INDEX, wanted_.get());
   WatchIrq(VFIO_PCI_ERR_IRQ_INDEX, failed_.get());
 }
@@ -75,14 +80,18 @@ std::array<BarInfo, kBars> VfioHandle::ReadBars() const {
   return bars;
 }
 
-// An export of a device whose memory is off is born suspended. DMA is nobody's business unless it was configured.
-void VfioHandle::SetCommand() {
+void VfioHandle::SetCommand(uint16_t clear, uint16_t set) {
   off_t at = static_cast<off_t>(ConfigOffset() + PCI_COMMAND);
   uint16_t command = 0;
   Check(pread(fd(), &command, sizeof command, at), "pread(PCI_COMMAND)");
-  command |= PCI_COMMAND_MEMORY;
-  command = static_cast<uint16_t>(bus_master_ ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
+  command = static_cast<uint16_t>((command & ~clear) | set);
   Check(pwrite(fd(), &command, sizeof command, at), "pwrite(PCI_COMMAND)");
+}
+
+void VfioHandle::SwitchMemory(bool on) {
+  std::lock_guard lock(closing_);
+  if (!device_) throw GivenUp();
+  SetCommand(PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
 }
 
 void VfioHandle::WatchIrq(uint32_t index, int event) {

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "exporter.h"
 #include "fd.h"
 #include "pci.h"
 #include "vfio_door.h"
@@ -22,6 +23,11 @@ class VfioHandle {
   std::array<BarInfo, kBars> ReadBars() const;
   // One load or store of a BAR, which was checked. Any thread; may block, and holds up Close meanwhile.
   uint64_t MakeAccess(const protocol::RegisterAccess& access);
+  // The same for as many words as `length` bytes have, one after the other, `first` being the first one.
+  void Copy(protocol::RegisterAccess first, char* bytes, uint64_t length);
+  // Off: the device answers no access to its BARs, and the kernel takes them from whoever has them mapped or imported,
+  // until they are on again. Any thread.
+  void SwitchMemory(bool on);
   // Readable once the kernel wants the device back or it reported an error.
   int loss() const { return events_.get(); }
   std::string WhyLost();
@@ -34,7 +40,7 @@ class VfioHandle {
 
  private:
   uint64_t ConfigOffset() const;
-  void SetCommand();
+  void SetCommand(uint16_t clear, uint16_t set);
   void WatchIrq(uint32_t index, int event);
 
   std::unique_ptr<VfioDoor> door_;  // outlives the device's fd
@@ -46,5 +52,8 @@ class VfioHandle {
   Fd device_;
   bool is_closed_ = true;
 };
+
+// That it was closed meanwhile.
+Refusal GivenUp();
 
 }  // namespace lendbuf

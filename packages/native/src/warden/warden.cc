@@ -30,18 +30,22 @@ void AppendWords(std::vector<char>& bytes, const std::string& words) {
   bytes.insert(bytes.end(), words.begin(), words.end());
 }
 
+void AppendText(std::vector<char>& bytes, const std::string& words) {
+  AppendWords(bytes, words);
+  bytes.push_back('\0');
+}
+
 }  // namespace
 
 Warden::Warden(Device& device, int agent)
     : device_(device),
       agent_(agent),
       regions_(device.regions()),
-      capability_(device.exporter().SelfTest()),
       timer_(Check(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
-      exports_(capability_.method, capability_.scope),
-      accesses_(device),
       outbox_(agent, [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
-      space_(protocol::kMaxPacket) {}
+      space_(protocol::kMaxPacket) {
+  for (Exporter* exporter : device.exporters()) offers_.push_back({*exporter, exporter->SelfTest()});
+}
 
 void Warden::Serve() {
   SendReady();
@@ -54,11 +58,11 @@ void Warden::Serve() {
                        {answers, POLLIN, 0},
                        {timer_.get(), POLLIN, 0},
                        {device_.loss(), POLLIN, 0},
-                       {accesses_.fd(), POLLIN, 0}};
+                       {jobs_.fd(), POLLIN, 0}};
     if (poll(events, std::size(events), gathering ? kGatherMs : -1) < 0) continue;
     if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
     if (events[1].revents) AnswerRevokes();
-    if (events[4].revents) AnswerAccesses();
+    if (events[4].revents) AnswerJobs();
     if (events[0].revents & POLLOUT) outbox_.Flush();
     if (events[0].revents & POLLIN) ReadFromAgent();
     if (events[2].revents) Tick();
@@ -72,25 +76,27 @@ void Warden::Serve() {
 
 void Warden::SendReady() {
   Outbox::Packet packet;
-  Append(packet.bytes, protocol::Ready{.header = {Type::kReady, 0},
-                                       .version = protocol::kVersion,
-                                       .region_count = static_cast<uint32_t>(regions_.size()),
-                                       .rung_count = static_cast<uint32_t>(capability_.rungs.size()),
-                                       .works = capability_.works,
-                                       .method = capability_.method,
-                                       .scope = capability_.scope,
-                                       .kind = device_.exporter().kind(),
-                                       .access = device_.access(),
-                                       .mappable = capability_.mappable});
-  for (const protocol::Region& region : regions_) Append(packet.bytes, region);
-  for (const Rung& rung : capability_.rungs)
-    Append(packet.bytes, protocol::Rung{.method = rung.method,
-                                        .scope = rung.scope,
-                                        .works = rung.works,
-                                        .error = rung.error,
-                                        .words_size = static_cast<uint32_t>(rung.words.size())});
-  for (const Rung& rung : capability_.rungs) AppendWords(packet.bytes, rung.words);
-  AppendWords(packet.bytes, capability_.words);
+  std::vector<char>& bytes = packet.bytes;
+  Append(bytes, protocol::Ready{.header = {Type::kReady, 0},
+                                .version = protocol::kVersion,
+                                .region_count = static_cast<uint32_t>(regions_.size()),
+                                .exporter_count = static_cast<uint32_t>(offers_.size()),
+                                .access = device_.access()});
+  for (const protocol::Region& region : regions_) Append(bytes, region);
+  for (const auto& [exporter, found] : offers_)
+    Append(bytes, protocol::Exporter{.kind = exporter.kind(),
+                                     .works = found.works,
+                                     .method = found.method,
+                                     .scope = found.scope,
+                                     .mappable = found.mappable,
+                                     .rung_count = static_cast<uint32_t>(found.rungs.size())});
+  for (const auto& [exporter, found] : offers_)
+    for (const Rung& rung : found.rungs)
+      Append(bytes,
+             protocol::Rung{.method = rung.method, .scope = rung.scope, .works = rung.works, .error = rung.error});
+  for (const auto& [exporter, found] : offers_) AppendText(bytes, found.words);
+  for (const auto& [exporter, found] : offers_)
+    for (const Rung& rung : found.rungs) AppendText(bytes, rung.words);
   outbox_.Send(std::move(packet));
 }
 
@@ -116,6 +122,8 @@ void Warden::Handle(std::span<const char> bytes) {
   if (type == Type::kExport) return HandleExport(bytes);
   if (type == Type::kRevoke) return HandleRevoke(bytes);
   if (type == Type::kAccess) return HandleAccess(bytes);
+  if (type == Type::kSync) return HandleSync(bytes);
+  if (type == Type::kSuspend) return HandleSuspend(bytes);
   throw BrokenAgent("a packet of unknown type " + std::to_string(static_cast<uint32_t>(type)));
 }
 
@@ -134,14 +142,24 @@ void Warden::HandleExport(std::span<const char> bytes) {
 }
 
 void Warden::MakeExport(const protocol::Export& packet, Request request) {
-  if (!capability_.works) throw Refusal(ENOTSUP, capability_.words);
+  const Offer& offer = OfferOf(packet.kind);
   if (exports_.giving_up())
     throw Refusal(ENODEV, "the device is being given up to revoke every export of it: wait for the next warden");
   exports_.CheckFresh(request.id);
   CheckRequest(request, packet.flags, regions_);
-  std::shared_ptr<Export> lent = device_.exporter().Make(std::move(request));
+  std::shared_ptr<Export> lent = offer.exporter.Make(std::move(request));
   exports_.Add(packet.id, lent);
   SendExported(packet, 0, "", std::move(lent));
+}
+
+const Warden::Offer& Warden::OfferOf(protocol::Kind kind) const {
+  for (const Offer& offer : offers_) {
+    if (offer.exporter.kind() != kind) continue;
+    if (!offer.capability.works) throw Refusal(ENOTSUP, offer.capability.words);
+    return offer;
+  }
+  throw Refusal(EINVAL,
+                "this device is not lent by an exporter of kind " + std::to_string(static_cast<uint32_t>(kind)));
 }
 
 void Warden::SendExported(const protocol::Export& packet, int error, const std::string& words,
@@ -177,22 +195,35 @@ void Warden::HandleRevoke(std::span<const char> bytes) {
 }
 
 void Warden::HandleAccess(std::span<const char> bytes) {
-  auto access = ReadPacket<protocol::RegisterAccess>(bytes);
-  if (bytes.size() != sizeof access) throw BrokenAgent("an ACCESS has " + std::to_string(bytes.size()) + " bytes");
-  try {
+  auto access = ReadWhole<protocol::RegisterAccess>(bytes);
+  jobs_.Start(access.header.serial, [this, access] {
     CheckAccess(access, regions_);
-  } catch (const Refusal& refusal) {
-    return SendAccessed(
-        {{.header = {Type::kAccessed, access.header.serial}, .error = refusal.error()}, refusal.what()});
-  }
-  accesses_.Start(access);
+    return device_.MakeAccess(access);
+  });
 }
 
-void Warden::AnswerAccesses() {
-  for (const Accesses::Done& done : accesses_.TakeDone()) SendAccessed(done);
+void Warden::HandleSync(std::span<const char> bytes) {
+  auto sync = ReadWhole<protocol::Sync>(bytes);
+  jobs_.Start(sync.header.serial, [sync, lent = exports_.Find(sync.id)] {
+    if (!lent) throw Refusal(EBADFD, "the export has been revoked");
+    lent->Sync(sync);
+    return sync.length;
+  });
 }
 
-void Warden::SendAccessed(const Accesses::Done& done) {
+void Warden::HandleSuspend(std::span<const char> bytes) {
+  auto packet = ReadWhole<protocol::Suspend>(bytes);
+  jobs_.Start(packet.header.serial, [this, packet] {
+    device_.Suspend(packet.suspend != 0);
+    return 0;
+  });
+}
+
+void Warden::AnswerJobs() {
+  for (const Jobs::Done& done : jobs_.TakeDone()) SendDone(done);
+}
+
+void Warden::SendDone(const Jobs::Done& done) {
   Outbox::Packet packet;
   Append(packet.bytes, done.answer);
   AppendWords(packet.bytes, done.words);

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "accesses.h"
 #include "device.h"
 #include "exports.h"
 #include "fd.h"
+#include "jobs.h"
 #include "outbox.h"
 
 namespace lendbuf {
@@ -30,26 +30,34 @@ class Warden {
   void HandleExport(std::span<const char> bytes);
   void HandleRevoke(std::span<const char> bytes);
   void HandleAccess(std::span<const char> bytes);
+  void HandleSync(std::span<const char> bytes);
+  void HandleSuspend(std::span<const char> bytes);
   void MakeExport(const protocol::Export& packet, Request request);
   void SendExported(const protocol::Export& packet, int error, const std::string& words,
                     std::shared_ptr<Export> lent = nullptr);
   Outbox::Packet TakeBack(const Outbox::Packet& packet, int error);
   void SendRevoked(std::vector<Exports::Answer> answers);
   void AnswerRevokes();
-  void AnswerAccesses();
-  void SendAccessed(const Accesses::Done& done);
+  void AnswerJobs();
+  void SendDone(const Jobs::Done& done);
   bool IsGathering();
   void ArmTick();
   void Tick();
 
+  struct Offer {
+    Exporter& exporter;
+    Capability capability;
+  };
+  const Offer& OfferOf(protocol::Kind kind) const;
+
   Device& device_;
   int agent_;
   std::vector<protocol::Region> regions_;
-  Capability capability_;
+  std::vector<Offer> offers_;
   Fd timer_;
   int tick_period_ms_ = 0;
   Exports exports_;
-  Accesses accesses_;
+  Jobs jobs_;
   std::chrono::steady_clock::time_point last_answers_;
   Outbox outbox_;
   std::vector<char> space_;

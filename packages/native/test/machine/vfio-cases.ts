@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { wardenPath } from "../../src/build.ts";
-import { type Case, contractOf, type Exporter } from "../exporter-contract.ts";
+import { type Case, contractOf, type Exporter, syncWhole } from "../exporter-contract.ts";
 import { Holder } from "../warden-holder.ts";
 import { Warden, type WardenOptions } from "../warden-process.ts";
 import { addressOf, EDU, IVSHMEM, RNG } from "./devices.ts";
@@ -13,10 +13,13 @@ const ENODEV = 19;
 const EBUSY = 16;
 const EINVAL = 22;
 const EPERM = 1;
+const EIO = 5;
+const EBADFD = 77;
 const PAGE = 4096;
 
 /** Where the cases leave "lent", and a host outside finds it in the BAR's file. */
 export const MARK = { offset: 0x200000, text: "lent" };
+const STAGED_MARK = { offset: 0x210000, text: "copy" };
 
 const build = { name: "plain", command: [wardenPath()] };
 const page = (offset: number) => ({ offset, length: PAGE });
@@ -35,9 +38,156 @@ const RUNGS: Record<string, Exporter> = {
   "rung 4": { start: () => startOn(IVSHMEM, "--rungs", "device-close"), method: "device-close", probe: ENODEV },
 };
 
+const STAGED: Exporter = {
+  start: () => new Warden(build, { device: ["--device", addressOf(IVSHMEM)], exporter: "staged" }),
+  method: "ftruncate",
+  probe: 0,
+  sync: syncWhole,
+};
+
 /** Those of the kernel that runs, for an ordinary user whose the devices are. */
 export function casesHere(): Case[] {
-  return existsSync("/dev/iommu") ? [...labCases(), ...groupCases()] : stockCases();
+  const own = existsSync("/dev/iommu") ? [...labCases(), ...groupCases()] : stockCases();
+  return [...own, ...stagedCases()];
+}
+
+/** Under each kernel. */
+function stagedCases(): Case[] {
+  const contract = contractOf(STAGED).map(({ name, run }) => ({ name: `staged: ${name}`, run }));
+  return [...contract, ...windowCases(), ...suspensionCases()];
+}
+
+/** Of windows onto a real device. */
+function windowCases(): Case[] {
+  return [
+    {
+      name: "staged: what a client writes is in the BAR once it is copied there, and nothing more of it after the revoke",
+      async run() {
+        await using warden = STAGED.start();
+        const lent = await warden.export({ ranges: [page(STAGED_MARK.offset)] });
+        await using holder = new Holder(lent.fd);
+        await holder.do("map-writable");
+        for (const [i, byte] of [...Buffer.from(STAGED_MARK.text)].entries()) await holder.do(`store ${i} ${byte}`);
+        assert.equal((await warden.sync({ id: lent.id, length: 8, width: 8, toDevice: true })).error, 0);
+        const { value } = await warden.access({ region: 2, offset: STAGED_MARK.offset });
+        await holder.do("store 0 33");
+
+        await warden.revoke(lent.id);
+
+        assert.equal(Number(value), Buffer.from(STAGED_MARK.text).readUInt32LE(0));
+        assert.equal((await warden.sync({ id: lent.id, toDevice: true })).error, EBADFD);
+        assert.equal((await warden.access({ region: 2, offset: STAGED_MARK.offset })).value, value);
+      },
+    },
+    {
+      name: "staged: a register is copied with the width that it needs",
+      async run() {
+        await using warden = new Warden(build, { device: ["--device", addressOf(EDU)], exporter: "staged" });
+        const lent = await warden.export({ region: 0, ranges: [page(0)] });
+        await using holder = new Holder(lent.fd);
+        await holder.do("map-writable");
+
+        assert.equal((await warden.sync({ id: lent.id, length: 4 })).error, 0);
+        const id = await Promise.all([0, 1, 2, 3].map((at) => holder.do(`load ${at}`)));
+        for (const at of [4, 5, 6, 7]) await holder.do(`store ${at} 0`);
+        assert.equal((await warden.sync({ id: lent.id, offset: 4, length: 4, toDevice: true })).error, 0);
+        assert.equal((await warden.sync({ id: lent.id, offset: 4, length: 4 })).error, 0);
+
+        assert.deepEqual(
+          id.map((byte) => Number(byte) & 0xff),
+          [0xed, 0x00, 0x00, 0x01],
+        ); // 0x010000ed
+        assert.equal(await holder.do("load 4"), "-1"); // edu answers the complement
+      },
+    },
+    {
+      name: "staged: windows and exports of one device end each by itself where the kernel can, and all with the device",
+      async run() {
+        await using warden = startOn(IVSHMEM);
+        const lent = await warden.export();
+        const staged = await warden.export({ kind: "staged", ranges: [page(0x8000)] });
+        await using window = new Holder(staged.fd);
+        await window.do("map-readable");
+        const { scope } = await warden.capability();
+
+        const [entry] = await warden.revoke(lent.id);
+
+        if (scope === "buffer") assert.equal(entry!.safe, true);
+        else assert.deepEqual([entry!.error, entry!.safe], [EBUSY, false]); // the window would end too
+        assert.equal(await window.do("load 0"), "0");
+        const [own] = await warden.revoke(staged.id);
+        assert.deepEqual([own!.method, own!.safe], ["ftruncate", true]);
+        assert.equal(await window.do("load 0"), "EFAULT");
+      },
+    },
+    {
+      name: "staged: closing the device ends its windows too",
+      async run() {
+        await using warden = startOn(IVSHMEM, "--rungs", "device-close");
+        const lent = await warden.export();
+        const staged = await warden.export({ kind: "staged", ranges: [page(0x8000)] });
+        await using window = new Holder(staged.fd);
+        await window.do("map-readable");
+
+        const entries = await warden.revokeDeviceWide([lent.id], 2);
+
+        const seen = entries.map(({ id, method, safe }) => ({ id, method, safe })).sort((a, b) => a.id - b.id);
+        assert.deepEqual(seen, [
+          { id: lent.id, method: "device-close", safe: true },
+          { id: staged.id, method: "ftruncate", safe: true },
+        ]);
+        assert.equal(await window.do("load 0"), "EFAULT");
+        assert.equal((await warden.ended).status, 0);
+      },
+    },
+  ];
+}
+
+/** The device's memory is taken from everybody for now, and given back. */
+function suspensionCases(): Case[] {
+  return [
+    {
+      name: "suspended, a live export faults until it is resumed, and one that was revoked stays revoked",
+      async run() {
+        await using warden = startOn(IVSHMEM);
+        const [live, gone] = [await warden.export(), await warden.export({ ranges: [page(0x8000)] })];
+        await using one = new Holder(live.fd);
+        await using other = new Holder(gone.fd);
+        const { mappable, scope } = await warden.capability();
+        if (mappable) for (const holder of [one, other]) assert.equal(await holder.do("map-writable"), "ok");
+        if (mappable) assert.equal(await one.do("store 0 7"), "ok");
+
+        assert.equal((await warden.suspend(true)).error, 0);
+        if (mappable) assert.deepEqual([await one.do("load 0"), await other.do("load 0")], ["EFAULT", "EFAULT"]);
+        if (scope === "buffer") assert.equal((await warden.revoke(gone.id))[0]!.safe, true);
+        const refused = await warden.access({ region: 2, offset: PAGE });
+        assert.deepEqual([refused.error, /suspended/.test(refused.words)], [EIO, true]);
+        assert.equal((await warden.suspend(false)).error, 0);
+
+        if (mappable) assert.equal(await one.do("load 0"), "7");
+        if (mappable) assert.equal(await other.do("load 0"), "EFAULT");
+        assert.equal((await warden.access({ region: 2, offset: PAGE })).error, 0);
+      },
+    },
+    {
+      name: "suspended, nothing is copied to or from a window, and its bytes stay",
+      async run() {
+        await using warden = STAGED.start();
+        const { id, fd } = await warden.export();
+        await using holder = new Holder(fd);
+        await holder.do("map-writable");
+        await holder.do("store 0 9");
+
+        await warden.suspend(true);
+        const { error, words } = await warden.sync({ id, toDevice: true });
+        await warden.suspend(false);
+
+        assert.deepEqual([error, /suspended/.test(words)], [EIO, true]);
+        assert.equal(await holder.do("load 0"), "9");
+        assert.equal((await warden.sync({ id, toDevice: true })).error, 0);
+      },
+    },
+  ];
 }
 
 /** On a kernel whose exports can be mapped and revoked one by one. */
@@ -89,18 +239,18 @@ function stockCases(): Case[] {
       async run() {
         await using warden = startOn(IVSHMEM, "--revoke-feature", `${FEATURE}`);
 
-        const ready = await warden.ready();
+        const { access } = await warden.ready();
+        const { works, method: best, scope, mappable, rungs } = await warden.capability();
 
-        const seen = ready.rungs.map(({ method, works, error }) => ({ method, works, error }));
+        const seen = rungs.map(({ method, works, error }) => ({ method, works, error }));
         assert.deepEqual(seen, [
           { method: "dma-buf-revoke", works: false, error: 25 },
           { method: "vfio-feature-revoke", works: false, error: 25 },
           { method: "device-close", works: true, error: 0 },
         ]);
-        const { works, method, scope, mappable, access } = ready;
         assert.deepEqual(
-          { works, method, scope, mappable, access },
-          { works: true, method: "device-close", scope: "device", mappable: false, access: "group" },
+          { works, best, scope, mappable, access },
+          { works: true, best: "device-close", scope: "device", mappable: false, access: "group" },
         );
         const { fd } = await warden.export();
         await using holder = new Holder(fd);
@@ -270,7 +420,8 @@ function openingCases(): Case[] {
       async run() {
         await using warden = startOn(EDU);
 
-        const { works, regions, rungs } = await warden.ready();
+        const { regions } = await warden.ready();
+        const { works, rungs } = await warden.capability();
 
         assert.equal(works, true);
         assert.deepEqual(regions[0]!.unlendable, null);

@@ -1,6 +1,7 @@
 "use client";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import { exporterOf } from "@lendbuf/shared/device";
 import { useMutation } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";
@@ -59,7 +60,8 @@ export function ActionsProvider({ children }: { children: ReactNode }) {
       delegate: (buffer) => setOpen({ dialog: "delegate", buffer }),
       extend: (delegation) => setOpen({ dialog: "extend", delegation }),
       revoke(delegation) {
-        const scope = devices?.find(({ name }) => name === delegation.device)?.capability?.scope;
+        const device = devices?.find(({ name }) => name === delegation.device);
+        const scope = device && exporterOf(device, delegation.exporter)?.scope;
         if (scope === "buffer" || delegation.state !== "active") revokeNow(delegation);
         else setOpen({ dialog: "revoke", delegation });
       },

@@ -1,5 +1,6 @@
 "use client";
 import type { BufferView } from "@lendbuf/shared/buffer";
+import { exporterOf } from "@lendbuf/shared/device";
 import { ChevronLeft } from "lucide-react";
 import Link from "next/link";
 import { Button } from "../../ui/button.tsx";
@@ -14,7 +15,8 @@ export function BufferHead({ buffer }: { buffer: BufferView }) {
   const { name, description, device, region, ranges, size, share, scrub } = buffer;
   const { status } = useLive();
   const { delegate, isPossible } = useActions();
-  const capability = status?.devices.find((it) => it.name === device)?.capability;
+  const its = status?.devices.find((it) => it.name === device);
+  const capability = its && exporterOf(its);
   return (
     <div className="border-b px-4 pt-3 pb-4">
       <Link prefetch={false} href="/" className="-ml-1 inline-flex items-center text-muted hover:text-ink">

@@ -2,6 +2,7 @@
 import type { Input } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Access, Delegation } from "@lendbuf/shared/delegation";
+import type { Exporter } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
@@ -40,6 +41,9 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
   const [wait, setWait] = useState(false);
   const [keep, setKeep] = useState(false);
   const [purpose, setPurpose] = useState("");
+  const [exporter, setExporter] = useState<Exporter>();
+  const device = status?.devices.find(({ name }) => name === buffer.device);
+  const working = device?.exporters.filter(({ works }) => works) ?? [];
   const request = useMutation(
     trpc.delegations.request.mutationOptions({
       onSuccess(made) {
@@ -68,6 +72,7 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
       wait,
       keep,
       purpose: purpose.trim() || null,
+      exporter: exporter ?? null,
       ...(whom === "other" && { account: `uid:${uid}` }),
     } satisfies Input<"delegations.request">);
   }
@@ -109,6 +114,18 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
           { value: "read-only", label: "Read only, shared with other readers" },
         ]}
       />
+      {working.length > 1 && (
+        <Choice
+          legend="As"
+          value={exporter ?? working[0]!.exporter}
+          onChange={setExporter}
+          options={working.map(({ exporter: value, detail }) => ({
+            value,
+            label: EXPORTER_WORDS[value],
+            title: detail,
+          }))}
+        />
+      )}
       <div className="grid gap-2">
         <Choice legend="For how long" value={lease} onChange={setLease} options={LEASES} />
         {lease === "until" && (
@@ -139,7 +156,7 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
           Keep it when its program disconnects, to be claimed again
         </CheckBox>
       </div>
-      <WhatItMeans buffer={buffer} />
+      <WhatItMeans buffer={buffer} exporter={exporter ?? null} />
       {request.error && <Problem>{request.error.message}</Problem>}
       {problem && <p className="text-muted">{problem}</p>}
       <div className="flex flex-wrap items-center justify-between gap-3 border-t pt-3">
@@ -148,7 +165,12 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
           <span className="code break-all">
             {status &&
               leaseMs > 0 &&
-              execLine(buffer.name, formatDuration(leaseMs).replace(" ", ""), access, status.socket)}
+              execLine(
+                buffer.name,
+                formatDuration(leaseMs).replace(" ", ""),
+                { access, exporter: exporter ?? null },
+                status.socket,
+              )}
           </span>
         </span>
         <Button
@@ -163,6 +185,14 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
     </form>
   );
 }
+
+const EXPORTER_WORDS: Record<Exporter, string> = {
+  memfd: "Memory",
+  vfio: "The BAR itself",
+  staged: "A window, copied when asked",
+  udmabuf: "System memory (udmabuf)",
+  "dma-heap": "System memory (DMA heap)",
+};
 
 /** As a datetime-local input has it: this browser's time, to the minute. */
 function localTime(at: number): string {

@@ -22,9 +22,17 @@ export function linesToPaste({ id, access }: Pick<Delegation, "id" | "access">, 
 }
 
 /** How to borrow in one step, without an offer. */
-export function execLine(buffer: string, lease: string, access: Delegation["access"], socket: string): string {
+export function execLine(
+  buffer: string,
+  lease: string,
+  { access, exporter }: Pick<Delegation, "access" | "exporter">,
+  socket: string,
+): string {
   const at = addressOf(socket);
-  return `${at}npx lendbuf exec ${buffer} --for ${lease}${access === "read-only" ? " --read-only" : ""} -- COMMAND`;
+  const options = [access === "read-only" && " --read-only", exporter && ` --exporter ${exporter}`]
+    .filter(Boolean)
+    .join("");
+  return `${at}npx lendbuf exec ${buffer} --for ${lease}${options} -- COMMAND`;
 }
 
 /** Programs look where agents listen by default; anywhere else they must be told. */

@@ -1,16 +1,23 @@
 "use client";
 import type { BufferView } from "@lendbuf/shared/buffer";
+import { type Exporter, exporterOf } from "@lendbuf/shared/device";
 import { formatHex, Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
 import { capabilityWords } from "../delegation/end-words.ts";
 
-const EXPORTS = { memfd: "memfd", vfio: "dma-buf" };
+const EXPORTS: Record<Exporter, string> = {
+  memfd: "memfd",
+  vfio: "dma-buf",
+  staged: "window, whose bytes are copied when its holder asks for it",
+  udmabuf: "dma-buf of fresh system memory",
+  "dma-heap": "dma-buf of fresh system memory",
+};
 
 /** What will be exported, how it can be taken back here, and what that would cost others. */
-export function WhatItMeans({ buffer }: { buffer: BufferView }) {
+export function WhatItMeans({ buffer, exporter }: { buffer: BufferView; exporter: Exporter | null }) {
   const { status, delegations } = useLive();
   const device = status?.devices.find(({ name }) => name === buffer.device);
-  const capability = device?.capability;
+  const capability = device && exporterOf(device, exporter);
   const others = delegations?.items.filter((it) => it.device === buffer.device && it.state === "active").length ?? 0;
   return (
     <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 border-l-2 pl-3">

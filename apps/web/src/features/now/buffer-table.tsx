@@ -1,4 +1,5 @@
 "use client";
+import { exporterOf } from "@lendbuf/shared/device";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useLayoutEffect, useRef, useState } from "react";
 import { useMedia } from "../../ui/use-media.ts";
@@ -77,6 +78,7 @@ function RowView({ row }: { row: Row }) {
 }
 
 function DeviceHeading({ row: { name, device, count } }: { row: DeviceRow }) {
+  const usual = device && exporterOf(device);
   return (
     <div role="cell" aria-colspan={HEADINGS.length} className="flex items-baseline gap-3 border-b bg-sunken px-4 py-2">
       <h2 className="code shrink-0 font-semibold">{name}</h2>
@@ -87,10 +89,13 @@ function DeviceHeading({ row: { name, device, count } }: { row: DeviceRow }) {
         </span>
       ) : (
         device && (
-          <span className="truncate text-muted" title={device.capability?.detail}>
-            {device.description}
-            {device.capability && `. ${capabilityWords(device.capability)}`}
-          </span>
+          <>
+            {device.suspended && <StateMark state="suspended" />}
+            <span className="truncate text-muted" title={usual?.detail}>
+              {device.description}
+              {usual && `. ${capabilityWords(usual)}`}
+            </span>
+          </>
         )
       )}
     </div>

@@ -1,4 +1,5 @@
 "use client";
+import { exporterOf } from "@lendbuf/shared/device";
 import { Snippet } from "../../ui/copy.tsx";
 import { useLive } from "../connection/live.tsx";
 
@@ -19,7 +20,7 @@ export function FirstRun() {
           <p>
             <span className="code">{simulated.name}</span> is simulated: a digitizer whose four channels run all the
             time, made of ordinary memory, so that all of this works without hardware. What takes the memory back is
-            real: {simulated.capability?.method ?? "the kernel"}, and the program that has it loses it.
+            real: {exporterOf(simulated)?.method ?? "the kernel"}, and the program that has it loses it.
           </p>
         )}
         <p className="text-muted">

@@ -1,5 +1,5 @@
 "use client";
-import type { Device } from "@lendbuf/shared/device";
+import { type Device, exporterOf } from "@lendbuf/shared/device";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { Moment } from "../../ui/moment.tsx";
@@ -61,14 +61,14 @@ export function HostFacts({ rows }: { rows: readonly BufferRow[] }) {
 function byMethod(devices: readonly Device[]): { words: string; names: string; detail: string }[] {
   const groups = new Map<string, Device[]>();
   for (const device of devices) {
-    const { method, scope } = device.capability ?? { method: null, scope: "none" };
+    const { method, scope } = exporterOf(device) ?? { method: null, scope: "none" };
     const words = method ? `${method}, ${SCOPES[scope]}` : "not tested, or in vain";
     groups.set(words, [...(groups.get(words) ?? []), device]);
   }
   return [...groups].map(([words, its]) => ({
     words,
     names: its.length > MAX_NAMED ? `${its.length} devices` : its.map(({ name }) => name).join(", "),
-    detail: its.map(({ name, capability }) => `${name}: ${capability?.detail ?? "not tested yet"}`).join("\n"),
+    detail: its.map((device) => `${device.name}: ${exporterOf(device)?.detail ?? "not tested yet"}`).join("\n"),
   }));
 }
 

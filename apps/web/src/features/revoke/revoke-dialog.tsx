@@ -1,5 +1,6 @@
 "use client";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import { exporterOf } from "@lendbuf/shared/device";
 import { useState } from "react";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -18,7 +19,8 @@ export function RevokeDialog({ delegation, onConfirm, onClose }: RevokeDialogPro
   const { status, delegations } = useLive();
   const [typed, setTyped] = useState("");
   const { id, buffer, device } = delegation;
-  const capability = status?.devices.find(({ name }) => name === device)?.capability;
+  const its = status?.devices.find(({ name }) => name === device);
+  const capability = its && exporterOf(its, delegation.exporter);
   const others = (delegations?.items ?? []).filter(
     (other) => other.device === device && other.id !== id && other.state === "active",
   );

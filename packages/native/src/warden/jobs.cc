@@ -1,29 +1,29 @@
-#include "accesses.h"
+#include "jobs.h"
 
 #include <sys/eventfd.h>
 
 #include <utility>
 
 #include "error.h"
+#include "exporter.h"
 
 namespace lendbuf {
 
-Accesses::Accesses(Device& device)
-    : device_(device), signal_(Check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")), pool_(1) {}
+Jobs::Jobs() : signal_(Check(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")), pool_(1) {}
 
-void Accesses::Start(const protocol::RegisterAccess& access) {
-  pool_.Run([this, access] {
-    Done done = Make(access);
+void Jobs::Start(uint32_t serial, std::function<uint64_t()> job) {
+  pool_.Run([this, serial, job = std::move(job)] {
+    Done done = Run(serial, job);
     std::lock_guard lock(mutex_);
     done_.push_back(std::move(done));
     eventfd_write(signal_.get(), 1);
   });
 }
 
-Accesses::Done Accesses::Make(const protocol::RegisterAccess& access) {
-  Done done{.answer = {.header = {protocol::Type::kAccessed, access.header.serial}}};
+Jobs::Done Jobs::Run(uint32_t serial, const std::function<uint64_t()>& job) {
+  Done done{.answer = {.header = {protocol::Type::kDone, serial}}};
   try {
-    done.answer.value = device_.MakeAccess(access);
+    done.answer.value = job();
   } catch (const Refusal& refusal) {
     done.answer.error = refusal.error();
     done.words = refusal.what();
@@ -34,7 +34,7 @@ Accesses::Done Accesses::Make(const protocol::RegisterAccess& access) {
   return done;
 }
 
-std::vector<Accesses::Done> Accesses::TakeDone() {
+std::vector<Jobs::Done> Jobs::TakeDone() {
   std::lock_guard lock(mutex_);
   eventfd_t ignored;
   eventfd_read(signal_.get(), &ignored);
