@@ -32,6 +32,8 @@ export interface DeviceChoice {
   pci: "auto" | readonly string[];
   /** The number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE in this kernel; not settled upstream, so it is told. */
   revokeFeature: number | null;
+  /** The ways to take memory back that may be used; empty: all that work. */
+  rungs: readonly string[];
   /** Those that may start DMA by themselves. */
   busMasters: readonly string[];
 }
@@ -93,6 +95,12 @@ const OPTIONS = {
     value: "N",
     help: "this kernel's number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE (none)",
   },
+  rungs: {
+    type: "string",
+    env: "LENDBUF_RUNGS",
+    value: "METHOD,…",
+    help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -146,6 +154,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
       revokeFeature: of("revoke-feature") ? number(of("revoke-feature"), 0, 1, 65_535) : null,
+      rungs: listed(of("rungs"), RUNGS),
       busMasters: functions(of("bus-master")),
     },
   };
@@ -191,6 +200,16 @@ function oneOf(given: Given, choices: readonly [string, string]): string {
   const value = given?.value.toLowerCase() ?? choices[0];
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+const RUNGS = ["dma-buf-revoke", "vfio-feature-revoke", "device-close"];
+
+function listed(given: Given, choices: readonly string[]): string[] {
+  const names = given?.value.split(",").filter((name) => name !== "") ?? [];
+  for (const name of names)
+    if (!choices.includes(name))
+      throw new ConfigError(`${given!.from} names "${name}"; it takes some of ${choices.join(", ")}.`);
+  return names;
 }
 
 function pciDevices(given: Given): "auto" | string[] {

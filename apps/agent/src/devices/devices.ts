@@ -50,8 +50,8 @@ export class Devices {
   }
 
   #kindOf(bdf: string): DeviceKind {
-    const { revokeFeature, busMasters } = this.#choice;
-    return vfioDevice(bdf, { revokeFeature, busMaster: busMasters.includes(bdf) });
+    const { revokeFeature, rungs, busMasters } = this.#choice;
+    return vfioDevice(bdf, { revokeFeature, rungs, busMaster: busMasters.includes(bdf) });
   }
 
   #add(kind: DeviceKind): Device {

@@ -14,11 +14,12 @@ export async function suspend(core: Core, device: Device, off: boolean, actor: s
     action: off ? "device.suspended" : "device.resumed",
     detail: { device: device.name },
   };
+  if (!off && !device.isSuspended) return;
   if (!off) core.store.record(row);
   try {
     await device.suspend(off);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOTSUP") throw cause;
+    if ((cause as NodeJS.ErrnoException).code !== "EOPNOTSUPP") throw cause;
     throw new AgentError("UNSUPPORTED", `Device ${device.name} cannot be suspended: ${(cause as Error).message}.`, {
       cause,
     });

@@ -17,11 +17,12 @@ export const OPENED_ANEW: Proof = {
 export interface VfioOptions {
   /** The number of VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE in this kernel, where it has one. */
   revokeFeature: number | null;
+  rungs: readonly string[];
   busMaster: boolean;
 }
 
 /** A PCI function that vfio-pci has. */
-export function vfioDevice(bdf: string, { revokeFeature, busMaster }: VfioOptions): DeviceKind {
+export function vfioDevice(bdf: string, { revokeFeature, rungs, busMaster }: VfioOptions): DeviceKind {
   return {
     name: bdf,
     kind: "vfio",
@@ -29,6 +30,7 @@ export function vfioDevice(bdf: string, { revokeFeature, busMaster }: VfioOption
       "--bus-master",
       busMaster ? "on" : "off",
       ...(revokeFeature === null ? [] : ["--revoke-feature", String(revokeFeature)]),
+      ...(rungs.length > 0 ? ["--rungs", rungs.join(",")] : []),
     ],
     buffersYield: true,
     opensOnce: true,
