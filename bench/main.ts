@@ -6,6 +6,7 @@ import { door } from "./door.ts";
 import { fillHere } from "./history.ts";
 import { holders } from "./holders.ts";
 import { kill } from "./kill.ts";
+import { lab } from "./lab.ts";
 import { settle } from "./machine.ts";
 import { parts } from "./parts.ts";
 import { revokeAll } from "./revoke-all.ts";
@@ -22,6 +23,7 @@ const ALL: Record<string, () => Promise<Line[]>> = {
   door,
   cli,
   access,
+  lab,
 };
 
 const names = process.argv.slice(2);

@@ -37,7 +37,7 @@ const AREAS = [
   { area: "cli", files: /^apps\/cli\//, may: ["client", "host", "shared", "native"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
-  { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab"] },
+  { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
   { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },

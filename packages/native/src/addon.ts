@@ -112,7 +112,7 @@ interface Addon {
   tryLock(fd: number): boolean;
   /** Raises the limit of open files to the most that this process may have; answers what is in force. As root it also raises the hard limit, up to `wanted`. */
   raiseFileLimit(wanted: number): number;
-  /** memfd_create(MFD_CLOEXEC | MFD_ALLOW_SEALING) of so many bytes, for tests and benchmarks. */
+  /** memfd_create(MFD_CLOEXEC | MFD_ALLOW_SEALING) of so many bytes. */
   createMemfd(name: string, size: number): number;
 }
 

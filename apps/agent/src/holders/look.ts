@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, createReadStream, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { createMemfd } from "@lendbuf/native/addon";
 import { holdersPath } from "@lendbuf/native/build";
 import { Finding } from "./finding.ts";
 
@@ -18,49 +19,58 @@ export interface Answer {
  * one thing for longer than a second; what it had found until then counts. Rejects where it cannot run or breaks off by itself.
  */
 export async function look(args: readonly string[], input = ""): Promise<Answer> {
-  const program = spawn(holdersPath(), args, { stdio: ["pipe", "pipe", "pipe"] });
-  program.stdin.on("error", () => {}); // it has ended: its exit says more
-  program.stdin.end(input);
+  const output = createMemfd("lendbuf-look", 0); // no pipe: that would wake us for each process, on the cores that look
+  const program = spawn(holdersPath(), args, { stdio: ["pipe", output, "pipe"] });
+  program.stdin!.on("error", () => {}); // it has ended: its exit says more
+  program.stdin!.end(input);
   let words = "";
-  program.stderr.setEncoding("utf8").on("data", (text: string) => {
+  program.stderr!.setEncoding("utf8").on("data", (text: string) => {
     words = (words + text).slice(-1000);
   });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    program.once("error", reject);
-    program.once("close", resolve);
-  });
-  ended.catch(() => {}); // awaited below, after its output
-  const lines = createInterface({ input: program.stdout });
-  let stuckAt: string | null = null;
-  const stop = watchFor(program, (at) => {
-    stuckAt = at;
-    lines.close(); // not only killed: where it waits in the kernel it may not even die
-  });
-  const findings: Finding[] = [];
+  const watch = watchFor(program);
   try {
-    for await (const line of lines) {
-      if (line.endsWith("}")) findings.push(Finding.parse(JSON.parse(line))); // one that was killed may leave half a line
-    }
-    if (stuckAt !== null) return { findings, stuckAt };
-    const code = await ended;
-    if (code !== 0) throw new Error(`The look at /proc broke off: ${words.trim() || `status ${code}`}`);
-    return { findings, stuckAt };
+    const end = await Promise.race([watch.stuck, endOf(program)]);
+    const findings = await findingsIn(output);
+    if (typeof end === "string") return { findings, stuckAt: end };
+    if (end !== 0) throw new Error(`The look at /proc broke off: ${words.trim() || `status ${end}`}`);
+    return { findings, stuckAt: null };
   } finally {
-    stop();
+    watch.stop();
     program.kill("SIGKILL");
-    program.stdout.destroy();
+    program.stderr!.destroy();
+    closeSync(output);
   }
 }
 
-/** Calls back where the program does not get on: its name tells at what it is. Answers what ends the watch. */
-function watchFor(program: ChildProcess, onStuck: (at: string) => void): () => void {
-  let last: string | undefined;
-  const timer = setInterval(() => {
-    const at = nameOf(program.pid);
-    if (at !== undefined && at === last) onStuck(at);
-    last = at;
-  }, ASK_MS);
-  return () => clearInterval(timer);
+/** Its status; null: it was killed. Rejects where it could not be started. */
+function endOf(program: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    program.once("error", reject);
+    program.once("close", resolve);
+  });
+}
+
+async function findingsIn(output: number): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const lines = createInterface({ input: createReadStream("", { fd: output, start: 0, autoClose: false }) });
+  for await (const line of lines) {
+    if (line.endsWith("}")) findings.push(Finding.parse(JSON.parse(line))); // one that was given up may leave half a line
+  }
+  return findings;
+}
+
+/** Resolves where the program does not get on, with what it is at: its name tells. Where it waits in the kernel it may not even die. */
+function watchFor(program: ChildProcess): { stuck: Promise<string>; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const stuck = new Promise<string>((resolve) => {
+    let last: string | undefined;
+    timer = setInterval(() => {
+      const at = nameOf(program.pid);
+      if (at !== undefined && at === last) resolve(at);
+      last = at;
+    }, ASK_MS);
+  });
+  return { stuck, stop: () => clearInterval(timer) };
 }
 
 function nameOf(pid: number | undefined): string | undefined {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 
 #include "fd.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr size_t kMaxFds = 8;
 constexpr size_t kChunk = 65536;
+constexpr size_t kPage = 4096;
 constexpr unsigned long kKernelThread = 0x00200000;  // PF_KTHREAD
 // How the kernel begins their names, whatever their makers and holders called them.
 constexpr std::string_view kMemfd = "/memfd:";
@@ -50,13 +52,11 @@ bool HasNothing(int process) {
   return state == 'Z' || (flags & kKernelThread);
 }
 
-// The effective uid: what SO_PEERCRED says of a client too.
+// The effective uid: what SO_PEERCRED says of a client too. The directory itself belongs to it, also where what is in
+// there is root's (task_dump_owner in the kernel's fs/proc/base.c).
 uid_t UidOf(int process) {
-  std::string status = ReadSmall(process, "status");
-  size_t at = status.find("\nUid:\t");
-  unsigned uid = 0;
-  if (at != std::string::npos) sscanf(status.c_str() + at, "\nUid:\t%*u\t%u", &uid);
-  return uid;
+  struct stat facts;
+  return fstat(process, &facts) == 0 ? facts.st_uid : 0;
 }
 
 }  // namespace
@@ -123,18 +123,17 @@ void Look::TakeDmaBuf(int process, int folder, const char* name) {
 int Look::LookAtMaps(int process) {
   Fd maps(openat(process, "maps", O_RDONLY | O_CLOEXEC));
   if (!maps) return errno;
-  std::string text;
+  size_t kept = 0;  // of a line whose end was not read yet
   for (;;) {
-    size_t kept = text.size();
-    text.resize(kept + kChunk);
-    ssize_t length = read(maps.get(), text.data() + kept, kChunk);
+    if (kept == text_.size()) text_.resize(kept + kChunk);
+    ssize_t length = read(maps.get(), text_.data() + kept, text_.size() - kept);
     if (length < 0) return errno;
-    text.resize(kept + length);
     if (length == 0) return 0;
-    size_t begin = 0;
-    for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
-      TakeMapping(std::string_view(text).substr(begin, end - begin));
-    text.erase(0, begin);
+    std::string_view text(text_.data(), kept + length);
+    for (size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1))
+      TakeMapping(text.substr(0, end));
+    kept = text.size();
+    memmove(text_.data(), text.data(), kept);
   }
 }
 
@@ -158,13 +157,10 @@ void Look::TakeMapping(std::string_view line) {
 
 bool ReadAll(int fd, std::string* text) {
   for (;;) {
-    size_t kept = text->size();
-    text->resize(kept + kChunk);
-    ssize_t length = read(fd, text->data() + kept, kChunk);
-    int error = errno;
-    text->resize(kept + (length > 0 ? length : 0));
-    errno = error;
+    char chunk[kPage];
+    ssize_t length = read(fd, chunk, sizeof chunk);
     if (length <= 0) return length == 0;
+    text->append(chunk, length);
   }
 }
 

@@ -68,6 +68,7 @@ class Look {
   std::map<Key, Held> held_;
   std::map<Key, std::string> dma_bufs_;
   std::set<Key> told_;
+  std::string text_;  // room for maps, kept from process to process
 };
 
 // Appends what is left of a file; false with errno where that fails.
