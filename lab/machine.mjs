@@ -34,7 +34,7 @@ export class MachineFailed extends Error {}
  */
 export async function bootMachine({ kernel, command, bar, forward, files = [], ...rest }) {
   requireMachine();
-  const { make, devices, files: filesOf } = KERNELS[kernel];
+  const { make, devices, files: filesOf, memory: size } = KERNELS[kernel];
   const image = await make();
   const folder = mkdtempSync(join(tmpdir(), "lendbuf-lab-"));
   try {
@@ -43,7 +43,7 @@ export async function bootMachine({ kernel, command, bar, forward, files = [], .
     const memory = bar ?? join(folder, "bar");
     writeFileSync(memory, "");
     truncateSync(memory, BAR_BYTES);
-    const machine = { image: join(image, "bzImage"), initrd, memory, forward, devices, folder };
+    const machine = { image: join(image, "bzImage"), initrd, memory, size, forward, devices, folder };
     return await run(qemu(machine), folder, rest);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -101,7 +101,7 @@ function quote(word) {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-function qemu({ image, initrd, memory, forward, devices, folder }) {
+function qemu({ image, initrd, memory, size, forward, devices, folder }) {
   const network = forward
     ? [
         "-netdev",
@@ -111,7 +111,7 @@ function qemu({ image, initrd, memory, forward, devices, folder }) {
       ]
     : [];
   return [
-    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G", "-M", "q35"],
+    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", size, "-M", "q35"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-serial", `file:${join(folder, "console")}`, "-serial", "stdio", "-serial", `file:${join(folder, "exit")}`],
     ...["-device", "intel-iommu,intremap=on"], // without intremap VFIO_SET_IOMMU answers EPERM

@@ -92,13 +92,6 @@ static int leaked_descriptor(int ivshmem) {
   return anew;
 }
 
-struct sw_sync_create_fence_data {
-  uint32_t value;
-  char name[32];
-  int32_t fence;
-};
-#define SW_SYNC_IOC_CREATE_FENCE _IOWR('W', 0, struct sw_sync_create_fence_data)  // drivers/dma-buf/sw_sync.c
-
 // What the processes tell each other.
 static struct board {
   volatile uint32_t evil_ready, evil_cut, evil_pid;
@@ -119,11 +112,7 @@ static bool reaches(volatile uint32_t* word, uint32_t value) {
 
 static void evil_client(int dmabuf) {
   volatile uint32_t* memory = map(dmabuf, kPage, kReadWrite);
-  int timeline = NEED(open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC));
-  struct sw_sync_create_fence_data fence = {.value = 1000};
-  NEED(ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &fence));
-  struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_RW, .fd = fence.fence};
-  NEED(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import));
+  add_fence(dmabuf, open_timeline(), 1);
   board->evil_pid = getpid();
   for (uint32_t i = 1; store(memory, i) == 0; i++) board->evil_ready = 1;
   board->evil_cut = 1;
