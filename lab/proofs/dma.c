@@ -26,8 +26,31 @@ static volatile char* map_registers(int device) {
   return NEED(address == MAP_FAILED ? (void*)-1 : address);
 }
 
+// A client with a container of its own (type1) maps what it sees for its device's DMA: nobody tells a container of a
+// revoke.
+static void by_container(void) {
+  struct grouped ivshmem = open_in_group(find_device(IVSHMEM)), other = open_in_group(find_device(EDU));
+  set_command(ivshmem.device, kMemory, 0);
+  int dmabuf = NEED(export_range(ivshmem.device, kIvshmemBar, kOffset, kLength, O_RDWR));
+  volatile uint32_t* memory = map(dmabuf, kLength, PROT_READ | PROT_WRITE);
+  store(memory, 0x11223344);
+  struct vfio_iommu_type1_dma_map request = {.argsz = sizeof request,
+                                             .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+                                             .vaddr = (uintptr_t)memory,
+                                             .iova = kIova,
+                                             .size = kLength};
+  int error = error_of(ioctl(other.container, VFIO_IOMMU_MAP_DMA, &request));
+  proves("a container cannot map an export's memory for another device's DMA: EFAULT", error == EFAULT, "%s",
+         name_of(error));
+  munmap((void*)memory, kLength);
+  close(dmabuf);
+  close_group(ivshmem);
+  close_group(other);
+}
+
 int main(void) {
   guard();
+  by_container();
   int iommufd = NEED(open("/dev/iommu", O_RDWR | O_CLOEXEC));
   int ivshmem = open_cdev(find_device(IVSHMEM), iommufd);
   int importer = open_cdev(find_device(EDU), iommufd);

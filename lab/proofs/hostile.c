@@ -199,6 +199,34 @@ static void endless_fence(int ivshmem, int edu) {
   NEED(kill(board->neighbour_pid, SIGKILL));
 }
 
+// The neighbour's export comes after the evil client's, so the device's close comes to it later.
+static void owner_of_both(int ivshmem) {
+  const int devices[2] = {ivshmem, -1};
+  int evil = NEED(export_range(ivshmem, kIvshmemBar, kOffset, kPage, O_RDWR));
+  int other = NEED(export_range(ivshmem, kIvshmemBar, kOffset + kPage, kPage, O_RDWR));
+  start_client(evil_client, evil, devices);
+  start_client(client_of_other_device, other, devices);
+  for (;;) pause();
+}
+
+static void fence_at_close(void) {
+  memset((void*)board, 0, sizeof *board);
+  int ivshmem = open_enabled(ivshmem_folder);
+  pid_t pid = NEED(fork());
+  if (pid == 0) owner_of_both(ivshmem);
+  close(ivshmem);
+  await(&board->evil_ready);
+  await(&board->other_reads);
+  NEED(kill(pid, SIGKILL));
+  bool cut = reaches(&board->evil_cut, 1) && reaches(&board->other_cut, 1);
+  int error;
+  bind_cdev(ivshmem_folder, iommufd, &error);
+  proves("when the device's owner dies, all clients are cut off, though its close waits for the fence of one",
+         cut && error == EINVAL, "%s, cut: %u and %u", name_of(error), board->evil_cut, board->other_cut);
+  NEED(kill(board->evil_pid, SIGKILL));
+  NEED(waitpid(pid, NULL, 0));
+}
+
 int main(void) {
   guard();
   ivshmem_folder = find_device(IVSHMEM);
@@ -210,4 +238,5 @@ int main(void) {
   guarded_copies(ivshmem);
   ivshmem = leaked_descriptor(ivshmem);
   endless_fence(ivshmem, edu);
+  fence_at_close();
 }

@@ -129,6 +129,12 @@ static inline struct grouped open_in_group(const char* folder) {
   return opened;
 }
 
+static inline void close_group(struct grouped opened) {
+  close(opened.device);
+  close(opened.group);
+  close(opened.container);
+}
+
 // The errno of binding in `bind_error`; the descriptor is closed then, and -1.
 static inline int bind_cdev(const char* folder, int iommufd, int* bind_error) {
   char pattern[256];
