@@ -34,7 +34,7 @@ export async function runCases(kernel, account = "lab") {
     await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
     const { slowness, stressSeconds } = KERNELS[kernel];
     const tools = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
-    const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds };
+    const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds, LENDBUF_LAB_SLOWNESS: slowness };
     const reporter = join(folder, "reporter.mjs");
     copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
     const bar = join(folder, "bar");

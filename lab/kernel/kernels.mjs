@@ -22,7 +22,7 @@ export const KERNELS = {
     ...{ proofs: ["stock"], memory: "2G", slowness: 1, stressSeconds: 0 },
   },
   /** The lab kernel that reports its own bugs. */
-  debug: { ...PATCHED, ...DEBUG_KERNEL, memory: "4G", slowness: 6, stressSeconds: 60 },
+  debug: { ...PATCHED, ...DEBUG_KERNEL, checksItself: true, memory: "4G", slowness: 6, stressSeconds: 60 },
 };
 
 /** Those of `npm test`; the stock one first, for it takes seconds to make. */
