@@ -11,7 +11,7 @@
 #include "proof.h"
 
 enum { kStart = 0x400000, kPlaces = 512, kMostPages = 16, kReadWrite = PROT_READ | PROT_WRITE };
-enum { kSlots = 8, kMostExports = 1 << 18, kRoundMs = 300, kTouches = 64 };
+enum { kSlots = 8, kMostExports = 1 << 18, kRoundMs = 300, kTouches = 64, kPauseUs = 5000 };
 enum { kClients = 2, kMappers = 2, kOwners = 4 };
 
 // What all processes see of an export: whether somebody was told that it is over.
@@ -248,6 +248,7 @@ static void* take_back(void* argument) {
     if (device >= 0) renew(slot, &seed);  // sometimes without a revoke: then its last descriptor is just closed
     pthread_rwlock_unlock(&opened);
     close(chosen.fd);
+    usleep(between(&seed, 0, kPauseUs));  // so that clients come to something that is not over yet
   }
   return NULL;
 }
@@ -262,7 +263,7 @@ static void* suspend(void* argument) {
       board->suspended++;
     }
     pthread_rwlock_unlock(&opened);
-    usleep(1000);
+    usleep(kPauseUs);
   }
   return NULL;
 }
@@ -307,6 +308,7 @@ int main(void) {
   for (int i = 0; i < kClients; i++) {
     int ends[2];
     NEED(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+    NEED(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){1}, sizeof(int)));  // what waits in it is over when it comes
     clients[i] = ends[0];
     if (NEED(fork()) == 0) {
       for (int other = 0; other <= i; other++) close(clients[other]);
