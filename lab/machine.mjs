@@ -34,7 +34,7 @@ export class MachineFailed extends Error {}
  */
 export async function bootMachine({ kernel, command, bar, forward, files = [], ...rest }) {
   requireMachine();
-  const { make, devices, files: filesOf } = KERNELS[kernel];
+  const { make, devices, files: filesOf, memory: size, boot = "" } = KERNELS[kernel];
   const image = await make();
   const folder = mkdtempSync(join(tmpdir(), "lendbuf-lab-"));
   try {
@@ -43,7 +43,7 @@ export async function bootMachine({ kernel, command, bar, forward, files = [], .
     const memory = bar ?? join(folder, "bar");
     writeFileSync(memory, "");
     truncateSync(memory, BAR_BYTES);
-    const machine = { image: join(image, "bzImage"), initrd, memory, forward, devices, folder };
+    const machine = { image: join(image, "bzImage"), initrd, memory, size, boot, forward, devices, folder };
     return await run(qemu(machine), folder, rest);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -101,7 +101,7 @@ function quote(word) {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-function qemu({ image, initrd, memory, forward, devices, folder }) {
+function qemu({ image, initrd, memory, size, boot, forward, devices, folder }) {
   const network = forward
     ? [
         "-netdev",
@@ -111,7 +111,7 @@ function qemu({ image, initrd, memory, forward, devices, folder }) {
       ]
     : [];
   return [
-    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G", "-M", "q35"],
+    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", size, "-M", "q35"],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-serial", `file:${join(folder, "console")}`, "-serial", "stdio", "-serial", `file:${join(folder, "exit")}`],
     ...["-device", "intel-iommu,intremap=on"], // without intremap VFIO_SET_IOMMU answers EPERM
@@ -119,7 +119,8 @@ function qemu({ image, initrd, memory, forward, devices, folder }) {
     ...["-device", "ivshmem-plain,memdev=bar", "-device", "edu", "-device", "virtio-rng-pci", ...devices, ...network],
     ...["-kernel", image, "-initrd", initrd],
     // The timer's check is lost where this host is busy while the emulated one counts.
-    ...["-append", "console=ttyS0 loglevel=5 intel_iommu=on iommu=nopt no_timer_check panic=-1 oops=panic"],
+    "-append",
+    `console=ttyS0 loglevel=5 intel_iommu=on iommu=nopt no_timer_check panic=-1 oops=panic ${boot}`,
   ];
 }
 

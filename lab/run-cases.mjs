@@ -4,13 +4,12 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundle } from "../scripts/bundle.mjs";
 import { ROOT } from "../scripts/step.mjs";
+import { KERNELS } from "./kernel/kernels.mjs";
 import { makeStockKernel } from "./kernel/stock-kernel.mjs";
 import { bootMachine } from "./machine.mjs";
 import { must } from "./must.mjs";
 
-/** C programs of lab/proofs, by the kernel that they are about; those of lab/cases run under both. */
-const PROOFS = { lab: ["revoke", "dma", "hostile"], stock: ["stock"] };
-/** What runs as whom. */
+/** What runs as whom, under every kernel. */
 const CASES = { lab: "lab/cases", root: "lab/cases/root" };
 /** Programs that cases use, by the variables in which they find them. */
 const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts" };
@@ -33,14 +32,17 @@ export async function runCases(kernel, account = "lab") {
     const proofs = account === "lab" ? await compileProofs(kernel, folder) : [];
     const programs = [...proofs, ...(await bundleCases(CASES[account], folder))];
     await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
-    const env = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
+    const { slowness, stressSeconds } = KERNELS[kernel];
+    const tools = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
+    const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds, LENDBUF_LAB_SLOWNESS: slowness };
     const reporter = join(folder, "reporter.mjs");
     copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
     const bar = join(folder, "bar");
     const lines = [];
     const command = ["/bin/sh", join(ROOT, "lab/guest/run-programs"), reporter, ...programs];
     const { console } = await bootMachine({
-      ...{ kernel, account, command, env, bar, files: [folder], timeoutMs: MACHINE_TIMEOUT_MS, niceness: 10 }, // other tests run meanwhile, by the clock
+      ...{ kernel, account, command, env, bar, files: [folder], timeoutMs: slowness * MACHINE_TIMEOUT_MS },
+      niceness: 10, // other tests run meanwhile, by the clock
       onLine: (line) => lines.push(line),
     }).catch((error) => {
       throw new Error(`${error.message}\nThe programs said:\n${lines.join("\n")}`, { cause: error });
@@ -62,7 +64,7 @@ export async function runCases(kernel, account = "lab") {
 async function compileProofs(kernel, folder) {
   const include = join(await makeStockKernel(), "include"); // ours may be older than the interfaces
   return Promise.all(
-    PROOFS[kernel].map(async (name) => {
+    KERNELS[kernel].proofs.map(async (name) => {
       const program = join(folder, name);
       const flags = ["-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-isystem", include];
       const source = join(ROOT, "lab/proofs", `${name}.c`);

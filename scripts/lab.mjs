@@ -1,21 +1,28 @@
-// npm run lab [-- --kernel stock] [--port PORT] [-- COMMAND…]: boots the lab machine and runs the agent in it, or another command.
+// npm run lab [-- --kernel stock] [--port PORT] [-- COMMAND…]: boots the lab machine and runs the agent in it, or another command; with --cases all
+// that is tested in it.
 import { createServer } from "node:net";
 import { parseArgs } from "node:util";
 import { KERNELS } from "../lab/kernel/kernels.mjs";
 import { bootMachine, MachineFailed } from "../lab/machine.mjs";
+import { prepare } from "../lab/prepare.mjs";
 import { BootstrapFailed, bootstrap, orExplain, say } from "./bootstrap.mjs";
+import { ROOT, runStep } from "./step.mjs";
 
 const USAGE = [
-  "npm run lab -- [--kernel lab|stock] [--port PORT] [-- COMMAND…]",
+  "npm run lab -- [--kernel lab|stock|debug] [--port PORT] [-- COMMAND…]",
+  "npm run lab -- [--kernel lab|debug] --cases",
   "",
   "Boots a virtual machine with two PCI devices for VFIO and runs the agent in it, as an ordinary user, or COMMAND instead. The dashboard",
-  "answers at PORT of 127.0.0.1 (7117). Ctrl-C ends the machine, and with it all that it wrote.",
+  "answers at PORT of 127.0.0.1 (7117). Ctrl-C ends the machine, and with it all that it wrote. The debug kernel is the lab kernel that reports",
+  "its own bugs. --cases runs every proof and case under that kernel, and reads what it reports.",
 ].join("\n");
 const DAY_MS = 24 * 3600_000;
+const CASES_TIMEOUT_MS = 2 * 3600_000;
 
-const { kernel, port, command } = readArguments();
+const { kernel, port, command, cases } = readArguments();
 process.exitCode = await orExplain(async () => {
   await bootstrap();
+  if (cases) return runAllCases();
   await requireFree(port);
   return run();
 });
@@ -24,7 +31,7 @@ function readArguments() {
   const options = { kernel: { type: "string", default: "lab" }, port: { type: "string", default: "7117" } };
   try {
     const { values, positionals } = parseArgs({
-      options: { ...options, help: { type: "boolean", short: "h" } },
+      options: { ...options, cases: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
       allowPositionals: true,
     });
     if (values.help) {
@@ -35,7 +42,8 @@ function readArguments() {
     if (!(Number(values.port) >= 1024 && Number(values.port) <= 65_535)) {
       throw new Error(`--port is "${values.port}"; it takes a number from 1024 to 65535.`);
     }
-    return { kernel: values.kernel, port: Number(values.port), command: positionals };
+    if (values.cases && values.kernel === "stock") throw new Error("--cases takes the lab or the debug kernel.");
+    return { kernel: values.kernel, port: Number(values.port), command: positionals, cases: values.cases };
   } catch (error) {
     say(`${error.message}\n\n${USAGE}`);
     process.exit(64); // EX_USAGE
@@ -50,6 +58,14 @@ function requireFree(wanted) {
     server.on("error", (cause) => reject(new BootstrapFailed(words, { cause })));
     server.listen(wanted, "127.0.0.1", () => server.close(resolve));
   });
+}
+
+async function runAllCases() {
+  await prepare(["stock", kernel]); // the stock kernel brings the headers of the proofs
+  const command = [`${ROOT}node_modules/.bin/vitest`, "run", "lab/lab.test.mjs"];
+  const env = { LENDBUF_LAB_KERNEL: kernel };
+  const { ok } = await runStep("lab cases", command, { timeoutMs: CASES_TIMEOUT_MS, env, show: true });
+  return ok ? 0 : 1;
 }
 
 async function run() {

@@ -2,4 +2,6 @@
 import { test } from "node:test";
 import { casesHere } from "../../packages/native/test/machine/vfio-cases.ts";
 
-for (const { name, run } of casesHere()) test(name, { timeout: 30_000 }, run);
+const timeout = 30_000 * Number(process.env.LENDBUF_LAB_SLOWNESS ?? 1);
+
+for (const { name, run } of casesHere()) test(name, { timeout }, run);

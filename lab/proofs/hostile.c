@@ -92,13 +92,6 @@ static int leaked_descriptor(int ivshmem) {
   return anew;
 }
 
-struct sw_sync_create_fence_data {
-  uint32_t value;
-  char name[32];
-  int32_t fence;
-};
-#define SW_SYNC_IOC_CREATE_FENCE _IOWR('W', 0, struct sw_sync_create_fence_data)  // drivers/dma-buf/sw_sync.c
-
 // What the processes tell each other.
 static struct board {
   volatile uint32_t evil_ready, evil_cut, evil_pid;
@@ -119,11 +112,7 @@ static bool reaches(volatile uint32_t* word, uint32_t value) {
 
 static void evil_client(int dmabuf) {
   volatile uint32_t* memory = map(dmabuf, kPage, kReadWrite);
-  int timeline = NEED(open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC));
-  struct sw_sync_create_fence_data fence = {.value = 1000};
-  NEED(ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &fence));
-  struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_RW, .fd = fence.fence};
-  NEED(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import));
+  add_fence(dmabuf, open_timeline(), 1);
   board->evil_pid = getpid();
   for (uint32_t i = 1; store(memory, i) == 0; i++) board->evil_ready = 1;
   board->evil_cut = 1;
@@ -210,6 +199,33 @@ static void endless_fence(int ivshmem, int edu) {
   NEED(kill(board->neighbour_pid, SIGKILL));
 }
 
+// The neighbour's export comes after the evil client's, so the device's close comes to it later.
+static void owner_of_both(int ivshmem) {
+  const int devices[2] = {ivshmem, -1};
+  int evil = NEED(export_range(ivshmem, kIvshmemBar, kOffset, kPage, O_RDWR));
+  int other = NEED(export_range(ivshmem, kIvshmemBar, kOffset + kPage, kPage, O_RDWR));
+  start_client(evil_client, evil, devices);
+  start_client(client_of_other_device, other, devices);
+  for (;;) pause();
+}
+
+static void fence_at_close(void) {
+  memset((void*)board, 0, sizeof *board);
+  int ivshmem = open_enabled(ivshmem_folder);
+  pid_t pid = NEED(fork());
+  if (pid == 0) owner_of_both(ivshmem);
+  close(ivshmem);
+  await(&board->evil_ready);
+  await(&board->other_reads);
+  NEED(kill(pid, SIGKILL));
+  bool cut = reaches(&board->evil_cut, 1) && reaches(&board->other_cut, 1);
+  bool waits = NEED(waitpid(pid, NULL, WNOHANG)) == 0;
+  proves("when the device's owner dies, all clients are cut off, though its close waits for the fence of one",
+         cut && waits, "waits: %d, cut: %u and %u", waits, board->evil_cut, board->other_cut);
+  NEED(kill(board->evil_pid, SIGKILL));
+  if (waits) NEED(waitpid(pid, NULL, 0));
+}
+
 int main(void) {
   guard();
   ivshmem_folder = find_device(IVSHMEM);
@@ -221,4 +237,5 @@ int main(void) {
   guarded_copies(ivshmem);
   ivshmem = leaked_descriptor(ivshmem);
   endless_fence(ivshmem, edu);
+  fence_at_close();
 }

@@ -129,6 +129,12 @@ static inline struct grouped open_in_group(const char* folder) {
   return opened;
 }
 
+static inline void close_group(struct grouped opened) {
+  close(opened.device);
+  close(opened.group);
+  close(opened.container);
+}
+
 // The errno of binding in `bind_error`; the descriptor is closed then, and -1.
 static inline int bind_cdev(const char* folder, int iommufd, int* bind_error) {
   char pattern[256];
@@ -208,4 +214,52 @@ static inline void set_command(int device, uint16_t set, uint16_t clear) {
   NEED(pread(device, &command, sizeof command, region.offset + 4));
   command = (command | set) & ~clear;
   NEED(pwrite(device, &command, sizeof command, region.offset + 4));
+}
+
+static inline uint32_t allocate_ioas(int iommufd) {
+  struct iommu_ioas_alloc request = {.size = sizeof request};
+  NEED(ioctl(iommufd, IOMMU_IOAS_ALLOC, &request));
+  return request.out_ioas_id;
+}
+
+static inline void attach_ioas(int device, uint32_t ioas) {
+  struct vfio_device_attach_iommufd_pt request = {.argsz = sizeof request, .pt_id = ioas};
+  NEED(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &request));
+}
+
+// The errno of importing a dma-buf for the DMA of the devices that are attached.
+static inline int map_for_dma(int iommufd, uint32_t ioas, int dmabuf, uint64_t length, uint64_t iova) {
+  struct iommu_ioas_map_file request = {
+      .size = sizeof request,
+      .flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE,
+      .ioas_id = ioas,
+      .fd = dmabuf,
+      .length = length,
+      .iova = iova,
+  };
+  return error_of(ioctl(iommufd, IOMMU_IOAS_MAP_FILE, &request));
+}
+
+struct sw_sync_create_fence_data {
+  uint32_t value;
+  char name[32];
+  int32_t fence;
+};
+#define SW_SYNC_IOC_CREATE_FENCE _IOWR('W', 0, struct sw_sync_create_fence_data)  // drivers/dma-buf/sw_sync.c
+#define SW_SYNC_IOC_INC _IOW('W', 1, uint32_t)
+
+static inline int open_timeline(void) { return NEED(open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC)); }
+
+// A fence that signals once the timeline has come to `value`, or its owner is gone.
+static inline void add_fence(int dmabuf, int timeline, uint32_t value) {
+  struct sw_sync_create_fence_data fence = {.value = value};
+  NEED(ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &fence));
+  struct dma_buf_import_sync_file import = {.flags = DMA_BUF_SYNC_RW, .fd = fence.fence};
+  NEED(ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import));
+  close(fence.fence);
+}
+
+static inline void advance(int timeline) {
+  uint32_t by = 1;
+  NEED(ioctl(timeline, SW_SYNC_IOC_INC, &by));
 }
