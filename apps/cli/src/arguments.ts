@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
-import { EXPORTERS } from "@lendbuf/shared/device";
 import { parseDuration } from "@lendbuf/shared/duration";
+import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { InvalidArgumentError, Option } from "commander";
 
 export function exporterOption(): Option {

@@ -1,5 +1,5 @@
 import type { Input } from "@lendbuf/shared/api";
-import type { Exporter } from "@lendbuf/shared/device";
+import type { Exporter } from "@lendbuf/shared/exporter";
 
 /** Options of every command that asks for a buffer. */
 export interface RequestOptions {

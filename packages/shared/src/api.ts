@@ -13,8 +13,9 @@ import {
   WIDTHS,
 } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
-import { type Device, EXPORTERS } from "./device.ts";
+import type { Device } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
+import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";

@@ -1,6 +1,6 @@
 // The life of a delegation: which state may follow which, what each command means in each state, and why one ends.
 // This table is the only place that knows; the agent, the command line and the dashboard read it.
-import type { Exporter } from "./device.ts";
+import type { Exporter } from "./exporter.ts";
 
 export const STATES = ["waiting", "offered", "active", "revoking", "revoked", "cancelled"] as const;
 export type State = (typeof STATES)[number];

@@ -1,5 +1,6 @@
 import type { Range } from "./buffer.ts";
 import type { Method, Scope } from "./delegation.ts";
+import type { Exporter } from "./exporter.ts";
 
 /** Why a region cannot be lent. */
 export type Unlendable = "io-ports" | "unassigned" | "msix-table" | "sub-page";
@@ -25,10 +26,6 @@ export interface Rung {
   /** What was seen, in words for people. */
   detail: string;
 }
-
-/** What turns a buffer's ranges into an fd. */
-export const EXPORTERS = ["memfd", "vfio", "staged", "udmabuf", "dma-heap"] as const;
-export type Exporter = (typeof EXPORTERS)[number];
 
 /** What an exporter can do on this host, as its self-test found it. */
 export interface Capability {

@@ -1,7 +1,7 @@
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
-import { suspend } from "../devices/suspend.ts";
+import { suspend } from "../revocation/suspend.ts";
 import { input, type Output, requireOperator, router } from "./trpc.ts";
 
 export const devicesRouter = router({

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { isFinal, outcomeOf } from "@lendbuf/shared/delegation";
-import type { Exporter } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";

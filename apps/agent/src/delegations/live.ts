@@ -8,7 +8,8 @@ import type {
   Share,
   State,
 } from "@lendbuf/shared/delegation";
-import type { Capability, Exporter } from "@lendbuf/shared/device";
+import type { Capability } from "@lendbuf/shared/device";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadline } from "../clock/deadlines.ts";
 import type { Signal } from "../clock/signal.ts";

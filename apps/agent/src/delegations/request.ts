@@ -1,7 +1,7 @@
 import type { Access, Share } from "@lendbuf/shared/delegation";
-import type { Exporter } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
 import { BLANK, type Live, type Record } from "./live.ts";

@@ -1,12 +1,12 @@
-import type { RevokedEntry } from "@lendbuf/native/warden/protocol";
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
-import type { Capability, Device as DeviceView, Exporter, Region } from "@lendbuf/shared/device";
+import type { Capability, Device as DeviceView, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
-import { type Found, Warden } from "../wardens/warden.ts";
+import { type Found, type RevokedEntry, Warden } from "../wardens/warden.ts";
 import type { Description, DeviceKind } from "./kind.ts";
 
 export interface DeviceOptions {

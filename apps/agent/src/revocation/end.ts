@@ -1,5 +1,4 @@
 import { closeSync } from "node:fs";
-import type { RevokedEntry } from "@lendbuf/native/warden/protocol";
 import { type EndReason, isFinal, type Proof, type Revocation } from "@lendbuf/shared/delegation";
 import type { Deadline } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
@@ -8,7 +7,7 @@ import type { Live } from "../delegations/live.ts";
 import { advance } from "../delegations/queue.ts";
 import { renew } from "../delegations/renew.ts";
 import { answerOf, proofOf } from "../wardens/proof.ts";
-import type { Warden } from "../wardens/warden.ts";
+import type { RevokedEntry, Warden } from "../wardens/warden.ts";
 import { idsOf, othersOf } from "./blast-radius.ts";
 
 const FIRST_RETRY_MS = 100;

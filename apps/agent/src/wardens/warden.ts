@@ -17,8 +17,9 @@ import {
   type WardenPacket,
 } from "@lendbuf/native/warden/protocol";
 import type { Range } from "@lendbuf/shared/buffer";
-import type { Capability, Device, Exporter, Region } from "@lendbuf/shared/device";
+import type { Capability, Device, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import { errnoName } from "./errno.ts";
 import { lastWordPath, makeFolder } from "./last-word.ts";
 
@@ -29,6 +30,8 @@ export interface ExportRequest {
   readOnly: boolean;
   scrubZero: boolean;
 }
+
+export type { RevokedEntry };
 
 /** What its self-tests found. */
 export interface Found {

@@ -2,8 +2,8 @@
 import type { Input } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Access, Delegation } from "@lendbuf/shared/delegation";
-import type { Exporter } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";

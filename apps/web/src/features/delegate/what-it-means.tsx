@@ -1,6 +1,7 @@
 "use client";
 import type { BufferView } from "@lendbuf/shared/buffer";
-import { type Exporter, exporterOf } from "@lendbuf/shared/device";
+import { exporterOf } from "@lendbuf/shared/device";
+import type { Exporter } from "@lendbuf/shared/exporter";
 import { formatHex, Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
 import { capabilityWords } from "../delegation/end-words.ts";

@@ -1,6 +1,6 @@
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Core } from "../core.ts";
-import type { Device } from "./device.ts";
+import type { Device } from "../devices/device.ts";
 
 /**
  * Takes a device's memory from everybody for now, or gives it back: delegations go on, and whoever touches it meanwhile meets SIGBUS
