@@ -41,7 +41,7 @@ describe("doctor", () => {
 
     expect(stdout).toMatch(/^warning {2}agent agent: No agent was asked: No agent answers at \/nonexistent/m);
     expect(stdout).toMatch(/^ {9}Start the agent, then ask again\.\n {9}\$ /m);
-    expect(stdout).toMatch(/^\d+ problem, \d+ warning, \d+ note, \d+ ok$/m);
+    expect(stdout).toMatch(/^\d+ problems?, \d+ warnings?, \d+ notes?, \d+ ok$/m);
   });
 });
 

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { type EndReason, isFinal, type Proof, type Revocation } from "@lendbuf/shared/delegation";
+import { type EndReason, isFinal, type Method, type Proof, type Revocation } from "@lendbuf/shared/delegation";
 import type { Deadline } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Core } from "../core.ts";
@@ -100,10 +100,18 @@ function explainDelay(core: Core, lives: readonly Live[]): void {
   for (const live of lives) {
     const { state, revocation } = live.record;
     if (state !== "revoking" || !revocation || revocation.waitingFor) continue;
-    const waitingFor = `the kernel has not answered yet (${revocation.method ?? "no method"})`;
+    const waitingFor = `the kernel has not answered yet (${revocation.method ?? "no method"})${HOLD_UPS[revocation.method ?? "reboot"] ?? ""}`;
     core.ledger.show([live], { revocation: { ...revocation, waitingFor } });
   }
 }
+
+/** What can keep the kernel from answering. */
+const HOLD_UPS: Partial<Record<Method, string>> = {
+  "dma-buf-revoke": ": it waits for an importer, or for a fence that a client attached",
+  "vfio-feature-revoke": ": it waits for an importer, or for a fence that a client attached",
+  "device-close": ": it waits for an importer, or for a fence that a client attached",
+  ftruncate: ": it waits for a holder's write whose own memory does not come",
+};
 
 /** Where only the whole device can be taken back, an end waits for those that nobody has decided to end. */
 function explainOthers(core: Core, lives: readonly Live[]): void {
@@ -270,8 +278,22 @@ function tryAgain(core: Core, live: Live, errno: string | null): void {
     core.ledger.show([live], { revocation: { ...before, attempts: attempts + 1, lastErrno: errno, waitingFor } });
   }
   const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10));
+  if (live.exported?.exporter.scope === "device") return lookAgain(core, live.exported.warden, delay);
   core.clock.after(delay, () => {
     if (live.exported) ask(core, [live]);
+  });
+}
+
+const lookedAtAgain = new WeakSet<Warden>();
+
+/** One look at a device is one for all that was exported of it. */
+function lookAgain(core: Core, warden: Warden, delayMs: number): void {
+  if (lookedAtAgain.has(warden)) return;
+  lookedAtAgain.add(warden);
+  core.clock.after(delayMs, () => {
+    lookedAtAgain.delete(warden);
+    const open = core.exports.of(warden).filter(({ record }) => record.state === "revoking");
+    if (open.length > 0) ask(core, open);
   });
 }
 

@@ -7,7 +7,7 @@ export const agentCheck: Check = {
       ? [
           fine(
             "agent",
-            `an agent runs, as uid ${process.getuid!()}, with ${devices?.length ?? 0} devices`,
+            `an agent runs, as uid ${process.getuid!()}, with ${devices?.length === 1 ? "1 device" : `${devices?.length ?? 0} devices`}`,
             "All of this was looked at by the agent itself.",
           ),
         ]

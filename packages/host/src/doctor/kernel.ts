@@ -19,7 +19,7 @@ export const kernelCheck: Check = {
         severity: "problem",
         seen: `Linux ${release}`,
         means:
-          "It cannot export BARs of VFIO devices as dma-bufs: that began with 6.19. Only the simulated device can be lent.",
+          "It cannot export BARs of VFIO devices as dma-bufs: that began with 6.19. What can be lent of real devices are windows, copied when their holder asks (lendbuf exec --exporter staged).",
         advice: "Install a kernel of 6.19 or later; docs/hardware.md has a table of distributions.",
         command: "uname -r",
       },
