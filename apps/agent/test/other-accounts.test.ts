@@ -71,6 +71,7 @@ describe.runIf(isRoot)("another account", () => {
     ["see", "delegations.get", (id: number) => ({ id })],
     ["claim", "delegations.claim", (id: number) => ({ id })],
     ["extend", "delegations.extend", (id: number) => ({ id, byMs: 1 })],
+    ["copy to", "delegations.sync", (id: number) => ({ id, direction: "to-device" })],
     ["release", "delegations.release", (id: number) => ({ id })],
     ["revoke", "delegations.revoke", (id: number) => ({ ids: [id] })],
     ["announce the end of", "delegations.revoke", (id: number) => ({ ids: [id], noticeMs: 1000 })],
@@ -139,6 +140,8 @@ describe.runIf(isRoot)("another account", () => {
   it.each([
     ["buffers.define", { name: "a", device: "sim0", region: 2, ranges: [{ offset: 0x400000, length: 4096 }] }],
     ["buffers.remove", { name: "sim0/ch0" }],
+    ["devices.suspend", { name: "sim0" }],
+    ["devices.resume", { name: "sim0" }],
     ["delegations.revokeAll", {}],
     ["delegations.request", { buffer: "sim0/ch0", account: "uid:0" }],
     ["audit.list", {}],

@@ -32,7 +32,7 @@ describe("doctor", () => {
     const diagnosis = JSON.parse(stdout) as Diagnosis;
 
     expect(diagnosis.account).toEqual({ uid: process.getuid!(), pid: agent.child.pid, isAgent: true });
-    expect(diagnosis.findings.find(({ subject }) => subject === "sim0 ftruncate")?.severity).toBe("ok");
+    expect(diagnosis.findings.find(({ subject }) => subject === "sim0 memfd ftruncate")?.severity).toBe("ok");
     expect(code).toBe(hasProblem(diagnosis) ? 1 : 0);
   });
 

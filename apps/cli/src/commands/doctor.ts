@@ -36,7 +36,10 @@ async function askAgent(command: Command): Promise<Diagnosis> {
 function describe({ account: { uid, pid, isAgent }, findings, leftOut }: Diagnosis): string[] {
   const counts = [...SEVERITIES].reverse().map((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;
-    return paint(`${count} ${count === 1 || severity === "ok" ? severity : `${severity}s`}`, count > 0 ? STYLES[severity] : "dim");
+    return paint(
+      `${count} ${count === 1 || severity === "ok" ? severity : `${severity}s`}`,
+      count > 0 ? STYLES[severity] : "dim",
+    );
   });
   return [
     paint(

@@ -27,7 +27,11 @@ export function WhatItMeans({ buffer, exporter }: { buffer: BufferView; exporter
         <Size bytes={buffer.size} /> of <span className="code">{buffer.device}</span>, BAR {buffer.region} at{" "}
         <span className="code">{buffer.ranges.map(({ offset }) => formatHex(offset)).join(", ")}</span>
         {capability && ` as a ${EXPORTS[capability.exporter]}`}
-        {buffer.scrub === "zero" ? ", zeroed before" : ", with what the last borrower left in it"}
+        {capability?.exporter === "staged"
+          ? ", and which starts as zeros"
+          : buffer.scrub === "zero"
+            ? ", zeroed before"
+            : ", with what the last borrower left in it"}
       </dd>
       <dt className="text-muted">Back</dt>
       <dd>{capability ? capabilityWords(capability) : "Not known: the device has not been tested yet."}</dd>
