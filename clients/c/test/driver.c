@@ -62,7 +62,8 @@ static void borrow(const char* words, char* to) {
   if (strcmp(share, "exclusive") == 0) options.share = LENDBUF_EXCLUSIVE;
   options.keep = keep;
   options.purpose = *purpose ? purpose : NULL;
-  keep_lease(lendbuf_borrow(agent, &options, &lease), lease, to);
+  int error = lendbuf_borrow(agent, &options, &lease);
+  keep_lease(error, lease, to);
 }
 
 static void load(int index, int width, size_t offset) {
