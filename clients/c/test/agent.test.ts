@@ -1,10 +1,10 @@
 // The library in a second process, against a real agent.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Connection } from "@lendbuf/client/connection";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AgentProcess, openFiles, startAgent, until } from "../../../apps/agent/test/harness.ts";
+import { type AgentProcess, openFiles, ordinaryUser, startAgent, until } from "../../../apps/agent/test/harness.ts";
 import { borrowCommand, Driver } from "./driver.ts";
 
 const REGS = "sim0/regs";
@@ -221,20 +221,59 @@ describe("a C program", () => {
     expect(openFiles(driver.pid)).toBe(before);
   });
 
-  it("finds the agent where LENDBUF_SOCKET says, and else where its user's agent listens", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "lendbuf-c-"));
-    mkdirSync(join(folder, "lendbuf"));
-    symlinkSync(agent.socket, join(folder, "lendbuf/agent.sock"));
+  it("finds the agent where LENDBUF_SOCKET says, or says that nobody is there", async () => {
     await using told = new Driver({ env: { LENDBUF_SOCKET: agent.socket } });
-    await using lost = new Driver({ env: { LENDBUF_SOCKET: join(folder, "nobody.sock") } });
+    await using lost = new Driver({ env: { LENDBUF_SOCKET: `${dirname(agent.socket)}/nobody.sock` } });
 
     await told.must("connect");
     await told.must("call status.get");
 
     expect(await lost.tell("connect")).toMatch(/^ENOENT - No agent answers at .*nobody\.sock .*Start one/);
     expect(await lost.tell(`connect ${"x".repeat(200)}`)).toMatch(/^ENAMETOOLONG/);
-    rmSync(folder, { recursive: true });
   });
+});
+
+describe("a C program that the agent turns away", () => {
+  it("is told why", async () => {
+    await using agent = await startAgent({ args: ["--max-connections", "1"] });
+    await using first = new Driver();
+    await using second = new Driver();
+    await first.must(`connect ${agent.socket}`);
+    await first.must("call status.get");
+    await second.must(`connect ${agent.socket}`);
+
+    expect(await second.tell("call status.get")).toMatch(/^EDQUOT LIMIT /);
+    expect(await second.tell("event 0")).toMatch(/^EDQUOT LIMIT /);
+    await first.must("call status.get");
+  }, 60_000);
+});
+
+const stranger = ordinaryUser().uid;
+
+describe("a C program that finds a stranger's agent in a place that anybody can take", () => {
+  it.skipIf(!stranger)(
+    `turns away${stranger ? "" : " (skipped: run as root, in a checkout that other users may read)"}`,
+    async () => {
+      await using agent = await startAgent({ uid: stranger! });
+      const runtime = mkdtempSync(join(tmpdir(), "lendbuf-c-"));
+      mkdirSync(join(runtime, "lendbuf"));
+      symlinkSync(agent.socket, join(runtime, "lendbuf/agent.sock"));
+      for (const path of [runtime, dirname(agent.socket)]) chmodSync(path, 0o755);
+      chmodSync(agent.socket, 0o666);
+      await using driver = new Driver({ uid: 1000, env: { XDG_RUNTIME_DIR: runtime } });
+      await using owner = new Driver({ uid: stranger!, env: { XDG_RUNTIME_DIR: runtime } });
+
+      const refused = await driver.tell("connect");
+      await owner.must("connect");
+      rmSync(runtime, { recursive: true });
+
+      expect(refused).toMatch(
+        new RegExp(`^EPERM - Whoever answers at ${runtime}.* is uid ${stranger}, neither you nor`),
+      );
+      await driver.must(`connect ${agent.socket}`); // asked for by its path, it is trusted
+    },
+    60_000,
+  );
 });
 
 describe("a C program whose agent is killed", () => {
