@@ -702,7 +702,7 @@ static void take_event(lendbuf_connection* connection, struct json params) {
   }
 }
 
-// Gives a packet to whom it concerns. Ignores what it does not know: a newer agent may say it.
+// Gives a packet to whom it concerns, with its descriptors. Ignores what it does not know: a newer agent may say it.
 static void hand_out(lendbuf_connection* connection, struct packet* packet) {
   struct json text = json_object(packet->text, packet->length);
   uint64_t id;
@@ -715,7 +715,6 @@ static void hand_out(lendbuf_connection* connection, struct packet* packet) {
   } else if (member(text, "error").at) {
     read_refusal(member(text, "error"), &connection->complaint);
   }
-  close_fds(packet);
 }
 
 // Until the thread that reads has handed something out, or has left. -EAGAIN at the deadline.

@@ -161,7 +161,7 @@ static void many_threads(void) {
   int fd = new_memory();
   pthread_t threads[kThreads];
   pthread_barrier_init(&ready, NULL, kThreads + 1);
-  for (int i = 0; i < kThreads; i++) pthread_create(&threads[i], NULL, read_until_lost, i % 2 ? map(fd) : map(fd));
+  for (int i = 0; i < kThreads; i++) pthread_create(&threads[i], NULL, read_until_lost, map(fd));
   pthread_barrier_wait(&ready);
   require(ftruncate(fd, 0) == 0);
   for (int i = 0; i < kThreads; i++) pthread_join(threads[i], NULL);
@@ -186,6 +186,18 @@ static void nested(void) {
   require(lendbuf_guard(map(new_memory()), read_inner, &pair) == 0 && pair.steps == 3);
   require(lendbuf_guard(lost_mapping(), read_inner, &pair) == -EFAULT && pair.steps == 5);
 }
+
+static void outer_is_lost(void) {
+  struct pair pair = {.inner = map(new_memory())};
+  require(lendbuf_guard(lost_mapping(), read_inner, &pair) == -EFAULT && pair.steps == 1);
+}
+
+static void touch_another(void* address, void* argument) {
+  (void)address, (void)argument;
+  touch_lost_memory();
+}
+
+static void others_within_kill(void) { lendbuf_guard(map(new_memory()), touch_another, NULL); }
 
 static void bounds(void) {
   lendbuf_mapping *mapping = map(new_memory()), *read_only;
@@ -230,5 +242,7 @@ int main(int count, char** arguments) {
   run("two copies of the library in one process each have their own faults", two_copies, 0);
   run("all threads survive that the memory goes while they read it", many_threads, 0);
   run("a guarded access may be part of another", nested, 0);
+  run("and the other is guarded after it as before", outer_is_lost, 0);
+  run("a fault in other memory during a guarded access ends the process", others_within_kill, SIGBUS);
   return 0;
 }

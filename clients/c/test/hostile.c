@@ -20,13 +20,14 @@ enum { kMostPackets = 3, kLong = 70000, kEvents = 5000 };
 struct script {
   const char* name;
   const char* packets[kMostPackets];
-  int fds;            // with the first packet
-  int error;          // what lendbuf_borrow answers
-  const char* code;   // or NULL
-  const char* words;  // that lendbuf_last_error has; or NULL
-  bool gives_back;    // the client releases what it was sent
-  bool hangs_up;      // after the packets
-  size_t length;      // of the first packet, which is filled up with spaces; 0: as it is
+  int fds;             // with the first packet
+  int error;           // what lendbuf_borrow answers
+  const char* code;    // or NULL
+  const char* words;   // that lendbuf_last_error has; or NULL
+  bool gives_back;     // the client releases what it was sent
+  bool hangs_up;       // after the packets
+  bool reads_nothing;  // and closes with the request unread
+  size_t length;       // of the first packet, which is filled up with spaces; 0: as it is
 };
 
 #define GRANT(size, fds)                                                                                       \
@@ -60,6 +61,12 @@ static const struct script scripts[] = {
      .error = EDQUOT,
      .code = "LIMIT",
      .words = "Too many."},
+    {.name = "a complaint before the end, with the request unread",
+     .packets = {"{\"id\":null,\"error\":{\"message\":\"Go.\",\"data\":{\"code\":\"LIMIT\"}}}"},
+     .reads_nothing = true,
+     .error = EDQUOT,
+     .code = "LIMIT",
+     .words = "Go."},
     {.name = "neither result nor error", .packets = {"{\"id\":@}"}, .error = EPROTO},
     {.name = "a result of null", .packets = {"{\"id\":@,\"result\":null}"}, .error = EPROTO},
     {.name = "no descriptor", .packets = {GOOD}, .error = EPROTO},
@@ -209,12 +216,15 @@ static bool take(int from) {
 static void* play(void* argument) {
   const struct script* script = argument;
   int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-  take(client);
+  if (script->reads_nothing)
+    poll(&(struct pollfd){.fd = client, .events = POLLIN}, 1, -1);
+  else
+    take(client);
   for (int i = 0; i < kMostPackets && script->packets[i]; i++)
     send_packet(client, script->packets[i], id_of(request), i == 0 ? script->fds : 0, i == 0 ? script->length : 0);
   if (script->hangs_up) shutdown(client, SHUT_RDWR);
-  while (take(client))
-    ;
+  bool goes_on = !script->reads_nothing;
+  while (goes_on) goes_on = take(client);
   close(client);
   return NULL;
 }
