@@ -1109,6 +1109,7 @@ static char* borrow_params(const struct lendbuf_options* options) {
   if (options->wait_ms) fputs(",\"wait\":true", stream);
   if (options->keep) fputs(",\"keep\":true", stream);
   if (options->purpose) fputs(",\"purpose\":", stream), put_string(stream, options->purpose);
+  if (options->exporter) fputs(",\"exporter\":", stream), put_string(stream, options->exporter);
   fputc('}', stream);
   if (fclose(stream) == 0) return text;
   free(text);
@@ -1243,8 +1244,10 @@ int lendbuf_guard(const lendbuf_mapping* mapping, void (*access)(void* address, 
 
 static int say_unmappable(int error) {
   if (error == ENODEV || error == EINVAL)
-    return fail(error, "The kernel lets no process map this memory (%s): hand its descriptor to a device instead.",
-                strerror(error));
+    return fail(
+        error,
+        "The kernel lets no process map this memory (%s): hand its descriptor to a device, or borrow it as \"staged\".",
+        strerror(error));
   return fail(error, "The memory cannot be mapped: %s.", strerror(error));
 }
 

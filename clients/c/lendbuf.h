@@ -91,7 +91,8 @@ struct lendbuf_options {
   int64_t wait_ms;             // how long to wait in line where it is taken; 0: not at all, or LENDBUF_FOREVER
   bool keep;                   // it stays when the connection ends, and can be claimed again
   const char* purpose;         // for people, or NULL
-  uint64_t reserved[4];        // 0
+  const char* exporter;  // by which it is lent: "memfd", "vfio", "staged", …; or NULL: the first that works there
+  uint64_t reserved[4];  // 0
 };
 
 // -EBUSY: it is taken, and wait_ms is 0. -ETIMEDOUT: it was not free in time, and the place in line was given up.
@@ -154,8 +155,8 @@ LENDBUF_API void lendbuf_event_free(struct lendbuf_event* event);
 // out not to be an event (-EAGAIN). Stays the connection's to close; nothing else may be done with it.
 LENDBUF_API int lendbuf_poll_fd(const lendbuf_connection* connection);
 
-// Maps all of a lease's memory, writable where it may be written. -ENODEV, -EINVAL: the kernel lets nobody map it; a
-// device can import the descriptor all the same.
+// Maps all of a lease's memory, writable where it may be written. -ENODEV, -EINVAL: the kernel lets nobody map it:
+// have a device import the descriptor, or borrow with the exporter "staged" and lendbuf_call delegations.sync.
 LENDBUF_API int lendbuf_map(const lendbuf_lease* lease, lendbuf_mapping** mapping);
 
 // Maps `size` bytes of a descriptor that came some other way, such as from `lendbuf exec` or another process.

@@ -395,6 +395,29 @@ static void try_bad_arguments(void) {
          told);
 }
 
+static void try_options(void) {
+  static const struct lendbuf_options options = {.buffer = "b",
+                                                 .access = LENDBUF_READ_ONLY,
+                                                 .share = LENDBUF_EXCLUSIVE,
+                                                 .lease_ms = 5000,
+                                                 .wait_ms = LENDBUF_FOREVER,
+                                                 .keep = true,
+                                                 .purpose = "to \"see\"",
+                                                 .exporter = "staged"};
+  static const char expected[] =
+      "\"params\":{\"buffer\":\"b\",\"access\":\"read-only\",\"share\":\"exclusive\",\"leaseMs\":5000,\"wait\":true,"
+      "\"keep\":true,\"purpose\":\"to \\\"see\\\"\",\"exporter\":\"staged\"}}";
+  struct script script = {.packets = {GOOD}, .fds = 1};
+  pthread_t agent;
+  lendbuf_lease* lease = NULL;
+  lendbuf_connection* connection = start(&agent, play, &script);
+  int error = lendbuf_borrow(connection, &options, &lease);
+  lendbuf_leave(lease);
+  lendbuf_close(connection);
+  pthread_join(agent, NULL);
+  report(error == 0 && strstr(told, expected), "each option reaches the agent", "%d, %s", error, told);
+}
+
 static void try_freed_late(void) {
   struct script script = {.packets = {GOOD}, .fds = 1};
   pthread_t agent;
@@ -426,6 +449,7 @@ int main(void) {
   try_flood("\"eventId\":\"1\",", 4097, LENDBUF_FAILED,
             "events of the audit are kept up to a limit, and then end with an error");
   try_bad_arguments();
+  try_options();
   try_freed_late();
   close(listener);
   unlink(address.sun_path);
