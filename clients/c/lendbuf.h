@@ -85,7 +85,7 @@ enum lendbuf_share { LENDBUF_SHARE_DEFAULT, LENDBUF_EXCLUSIVE, LENDBUF_SHARED };
 // All zero but `buffer`: to read and write, for the agent's usual time, now or not at all.
 struct lendbuf_options {
   const char* buffer;          // its name
-  enum lendbuf_access access;  //
+  enum lendbuf_access access;  // default: to read and write
   enum lendbuf_share share;    // default: exclusive to read and write, shared to read only
   int64_t lease_ms;            // how long; 0: as long as the agent gives who does not say
   int64_t wait_ms;             // how long to wait in line where it is taken; 0: not at all, or LENDBUF_FOREVER
