@@ -35,6 +35,8 @@ const AREAS = [
   // Of the agent only the router's type.
   { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },
   { area: "cli", files: /^apps\/cli\//, may: ["client", "host", "shared", "native"] },
+  // In other languages: only their tests are ours.
+  { area: "tests of clients", files: /^clients\/[^/]+\/test\//, may: ["agent tests", "client", "shared", "native"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
@@ -60,7 +62,7 @@ const AREAS = [
   { area: "agent base", files: /^apps\/agent\/src\/(config|log)\.ts$/, may: ["shared"] },
 ];
 
-const FOLDERS = ["apps", "packages", "examples", "bench", "lab"];
+const FOLDERS = ["apps", "packages", "clients", "examples", "bench", "lab"];
 const SKIPPED_FOLDERS = new Set(["node_modules", "dist", "build", "out", ".next", ".turbo"]);
 const SOURCE = /\.(ts|tsx|mts|mjs|js)$/;
 

@@ -15,6 +15,8 @@ export const BUILD_TOOLS = [
 export const TEST_TOOLS = [
   { command: "clang-format", package: "clang-format", why: "the format of the C++ is checked" },
   { command: "/usr/bin/chromium", package: "chromium", why: "the dashboard is tried in a real browser" },
+  { command: "pkg-config", package: "pkg-config", why: "the C client is compiled as its users do it" },
+  { header: "infiniband/verbs.h", package: "libibverbs-dev", why: "the C client's RDMA example is compiled" },
 ];
 
 /** The lab machine and what its kernel is built with (lab/README.md). */

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createMemfd, Mapping } from "../src/addon.ts";
@@ -11,6 +13,8 @@ import { refusal } from "./refusal.ts";
 const SIZE = 8192;
 const widths = [8, 16, 32] as const;
 const library = compiled("fault.cc", "-shared", "-fPIC");
+const common = fileURLToPath(new URL("../src/common/", import.meta.url));
+const beside = compiled("guard-beside.cc", `-I${common}`, `${common}guard.cc`, "-pthread");
 
 let memfd = -1;
 let mapping: Mapping;
@@ -324,6 +328,14 @@ describe("memory that was taken away", () => {
 });
 
 describe("a SIGBUS that is none of ours", () => {
+  it("is survived by whoever was there before, as often as it comes", () => {
+    expect(spawnSync(beside, ["jumps"], { encoding: "utf8" })).toMatchObject({ stdout: "3\n", status: 0 });
+  });
+
+  it("ends the process where two handlers pass it to each other", () => {
+    expect(spawnSync(beside, ["circle"])).toMatchObject({ signal: "SIGBUS" });
+  });
+
   const faulted = `
     const memfd = addon.createMemfd("memory", 4096);
     const mapping = new addon.Mapping(memfd, { length: 4096, writable: true });
