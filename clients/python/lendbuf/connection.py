@@ -1,0 +1,177 @@
+"""The packets of one connection, for any number of threads."""
+
+import select
+import socket
+import threading
+import time
+from typing import Any, Callable, List, Mapping, Optional
+
+from .errors import AgentError, ConnectionLost, Error, NoAnswer
+from .exchange import Exchange, Feed, Receiver, Reply
+from .forks import disown_in_child, why_lost
+from .versions import may_be_skew, skew
+from .wire import close_all, receive
+
+
+class Connection:
+    """Takes over a connected socket. Nobody reads it in the background: whoever waits for a packet first reads for all who wait."""
+
+    def __init__(self, connection: socket.socket, timeout: float) -> None:
+        #: Seconds that the agent has to answer.
+        self.timeout = timeout
+        self._socket = connection
+        self._exchange = Exchange()
+        self._turn = threading.Condition()
+        self._is_read = False
+        disown_in_child(self)
+
+    def ask(self, method: str, input: Mapping[str, Any], timeout: Optional[float] = None) -> Any:
+        """The result. Raises AgentError, RemoteSystemError, ConnectionLost, NoAnswer or VersionSkew."""
+        try:
+            return self._ask(method, input, timeout or self.timeout)
+        except AgentError as refusal:
+            explained = self._explain(refusal) if may_be_skew(refusal) else None
+            if explained is None:
+                raise
+            raise explained from refusal
+
+    def begin(self, method: str, input: Mapping[str, Any], receiver: Receiver, feed: Optional[Feed] = None) -> int:
+        """Sends a request; its id."""
+        with self._turn:
+            id, packet = self._exchange.request(method, input, receiver, feed)
+        try:
+            if not self.wait_until(lambda: self._try_send(packet), self.timeout, select.POLLIN | select.POLLOUT):
+                raise NoAnswer(f"The agent takes no requests, so {method} could not be asked. Is it stopped?")
+        except BaseException:
+            self.forget(id)
+            raise
+        return id
+
+    def post(self, method: str, input: Mapping[str, Any]) -> None:
+        """Says it and waits for nothing, so that also a destructor may. What cannot be said, the connection's end will."""
+        try:
+            self._try_send(self._exchange.request(method, input)[1])
+        except ConnectionLost:
+            pass
+
+    def replace(self, id: int, receiver: Receiver) -> None:
+        """Who gets the reply instead, where it has not come yet."""
+        self._exchange.replace(id, receiver)
+
+    def forget(self, id: int) -> bool:
+        """Nobody waits for its reply or its events any more. False where nobody did."""
+        return self._exchange.forget(id)
+
+    def wait_until(self, is_so: Callable[[], bool], timeout: Optional[float], events: int = select.POLLIN) -> bool:
+        """False where it is not so in time; ConnectionLost where it cannot be any more."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._turn:
+            while not is_so():
+                if self._exchange.lost is not None:
+                    raise ConnectionLost(str(self._exchange.lost))
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                if self._is_read:
+                    self._turn.wait(left)
+                else:
+                    self._read_for_all(left, events)
+        return True
+
+    def wake(self) -> None:
+        """Has who waits look again."""
+        with self._turn:
+            self._turn.notify_all()
+
+    def close(self, why: str) -> None:
+        """Idempotent."""
+        with self._turn:
+            self._lose(why)
+
+    def _ask(self, method: str, input: Mapping[str, Any], timeout: float) -> Any:
+        replies: List[Reply] = []
+        id = self.begin(method, input, replies.append)
+        try:
+            if not self.wait_until(lambda: bool(replies), timeout):
+                raise NoAnswer(f"The agent did not answer {method} within {timeout:g} s. Is it stopped?")
+        except BaseException:
+            self.forget(id)
+            raise
+        result, error, fds = replies[0]
+        close_all(fds)
+        if error is not None:
+            raise error
+        return result
+
+    def _explain(self, refusal: AgentError) -> Optional[Error]:
+        try:
+            return skew(self._ask("status.get", {}, self.timeout)["version"], refusal)
+        except Error:
+            return None
+
+    def _try_send(self, packet: bytes) -> bool:
+        if self._exchange.lost is not None:
+            raise ConnectionLost(str(self._exchange.lost))
+        try:
+            self._socket.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what there still is to read tells why
+        except OSError as error:
+            raise ConnectionLost(f"The connection to the agent takes no packet: {error}.") from error
+        return True
+
+    def _read_for_all(self, timeout: Optional[float], events: int) -> None:
+        """Takes what comes next, if it comes in time. Others may send meanwhile, and wait."""
+        self._is_read = True
+        self._turn.release()
+        try:
+            poll = select.poll()
+            poll.register(self._socket, events)
+            poll.poll(None if timeout is None else timeout * 1000 + 1)
+        finally:
+            self._turn.acquire()
+            self._is_read = False
+            self._turn.notify_all()
+        if self._exchange.lost is not None:
+            self._socket.close()  # it was closed meanwhile, and this left to us
+            return
+        try:
+            self._take_next()
+        except BaseException:
+            self._lose("Reading from the agent was interrupted half-way.")
+            raise
+
+    def _take_next(self) -> None:
+        try:
+            packet = receive(self._socket)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            return  # it left requests unread. Its last packet comes after this, and says why
+        except (ConnectionLost, OSError) as error:
+            return self._lose(str(error))
+        if packet is None:
+            self._lose(None)
+        else:
+            self._exchange.take(packet)
+
+    def _lose(self, why: Optional[str]) -> None:
+        if self._exchange.lost is not None:
+            return
+        self._exchange.lose(why)
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes who reads for all
+        except OSError:
+            pass
+        if not self._is_read:
+            self._socket.close()
+        self._turn.notify_all()
+
+    def after_fork(self) -> None:
+        """In the child: its copy of the socket would keep the parent's delegations alive beyond the parent."""
+        self._turn = threading.Condition()  # another thread of the parent may hold the old one
+        self._is_read = False
+        self._socket.close()
+        self._exchange.lose(why_lost())
