@@ -9,6 +9,7 @@ import { kill } from "./kill.ts";
 import { lab } from "./lab.ts";
 import { settle } from "./machine.ts";
 import { parts } from "./parts.ts";
+import { python } from "./python.ts";
 import { revokeAll } from "./revoke-all.ts";
 import { start } from "./start.ts";
 import { type Line, printTable } from "./table.ts";
@@ -23,6 +24,7 @@ const ALL: Record<string, () => Promise<Line[]>> = {
   door,
   cli,
   access,
+  python,
   lab,
 };
 

@@ -40,6 +40,8 @@ const AREAS = [
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
+  // Clients in other languages; only their tests are ours to run.
+  { area: "tests of clients", files: /^clients\//, may: ["root scripts"] },
   { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },

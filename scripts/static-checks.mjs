@@ -1,6 +1,7 @@
 // The checks that read the sources and run nothing of them.
 import { join } from "node:path";
 import { whyNot } from "./cpp-format.mjs";
+import { isHere } from "./requirements.mjs";
 import { ROOT, runStep, tail } from "./step.mjs";
 
 const TIMEOUT_MS = 5 * 60_000;
@@ -20,17 +21,23 @@ export function staticChecks() {
     { name: "import directions", command: script("check-imports.mjs") },
     { name: "lock file", command: script("check-lock.mjs") },
     { name: "file hygiene", command: script("check-hygiene.mjs") },
+    {
+      name: "types of the Python client",
+      command: ["mypy", "--config-file", "pyproject.toml", "lendbuf", "build_backend.py", "examples"],
+      cwd: join(ROOT, "clients/python"),
+      skip: isHere({ command: "mypy" }) ? undefined : "mypy is missing. To run it: sudo apt-get install mypy",
+    },
     { name: "C++ format", command: script("cpp-format.mjs"), skip: whyNot(), advice: FORMAT },
   ];
 }
 
 /** Runs one and says how it went; answers "passed", "failed" or "skipped". */
-export async function runCheck({ name, command, skip, advice }) {
+export async function runCheck({ name, command, cwd, skip, advice }) {
   if (skip) {
     console.log(`- ${name}: skipped. ${skip}`);
     return "skipped";
   }
-  const step = await runStep(name, command, { timeoutMs: TIMEOUT_MS });
+  const step = await runStep(name, command, { timeoutMs: TIMEOUT_MS, cwd });
   if (step.ok) {
     console.log(`✓ ${name} (${step.seconds.toFixed(1)} s)`);
     return "passed";

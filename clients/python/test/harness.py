@@ -79,7 +79,11 @@ class AgentTest(unittest.TestCase):
     def setUp(self) -> None:
         self.operator = self.agent.connect()
         self.addCleanup(self.operator.close)
-        self.addCleanup(self.operator.call, "delegations.revokeAll")
+        self.addCleanup(self.take_all_back)
+
+    def take_all_back(self) -> None:
+        self.operator.call("delegations.revokeAll")
+        self.until(lambda: not self.operator.delegations(), "everything is free")
 
     def borrow(self, buffer: str = "sim0/ddr", **options: Any) -> lendbuf.Lease:
         """Over a connection of its own; given up after the test."""
