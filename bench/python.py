@@ -1,4 +1,4 @@
-"""python.py SOCKET CYCLES READS: what the Python client takes. Prints nanoseconds: the median borrow and release, then one read of 1 MiB."""
+"""python.py SOCKET CYCLES READS: prints the nanoseconds of a borrow and release (median), and of a read of 1 MiB."""
 
 import statistics
 import sys

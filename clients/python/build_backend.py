@@ -1,4 +1,4 @@
-"""Packs the package: a wheel is a zip of it and of its metadata (PEP 427), so nothing need be fetched to build one (PEP 517)."""
+"""Packs the package (PEP 517). A wheel is a zip of it and of its metadata (PEP 427), so nothing is fetched."""
 
 import base64
 import hashlib

@@ -2,7 +2,7 @@
 
     python3 clients/python/examples/capture.py [sim0/ch0] [--samples 2000] [--seconds 2] [--save capture.png]
 
-Exit codes: 0 captured, 3 the memory was taken back before enough had come in (what it has is plotted), 1 anything else.
+Exit codes: 0 captured, 3 the memory was taken back too early (what there is is plotted), 1 otherwise.
 """
 
 import argparse
@@ -21,6 +21,8 @@ except ImportError:  # not installed: from the checkout
 
 TAKEN_BACK = 3
 REFRESH_S = 0.02
+#: So many samples in a row are not what they were by chance.
+ALIKE = 64
 
 
 def main() -> int:
@@ -66,10 +68,10 @@ def find_head(before: "array[int]", now: "array[int]") -> Optional[int]:
     first = 0
     while before[first] == now[first]:
         first += 1
-    if first == 0 and last == len(now) - 1:  # around the end of the ring: the gap lies in between
-        while before[first] != now[first]:
+    if first == 0 and last == len(now) - 1:  # it went around the end of the ring: what is unchanged lies in between
+        while before[first : first + ALIKE] != now[first : first + ALIKE]:
             first += 1
-        return first
+        return first % len(now)
     return (last + 1) % len(now)
 
 

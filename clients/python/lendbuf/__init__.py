@@ -110,7 +110,6 @@ __all__ = [
 ]
 
 
-
 def borrow(
     buffer: str,
     *,
@@ -122,7 +121,7 @@ def borrow(
     purpose: Optional[str] = None,
     path: Optional[str] = None,
 ) -> Lease:
-    """Borrows a buffer over a connection of its own. It goes back when the `with` statement is left, and when the process ends.
+    """Borrows a buffer over a connection of its own. It goes back when `with` is left, and when the process ends.
 
     read_only: a mapping that cannot be written, which others may have too.
     shared: together with others who share.

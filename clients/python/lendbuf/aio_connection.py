@@ -49,8 +49,10 @@ class Connection:
                 raise
             raise explained from refusal
 
-    async def request(self, method: str, input: Mapping[str, Any], timeout: Optional[float], on_late: Receiver) -> Reply:
-        """The reply. After so many seconds it is cancelled at the agent; who is cancelled here leaves the reply to `on_late`."""
+    async def request(
+        self, method: str, input: Mapping[str, Any], timeout: Optional[float], on_late: Receiver
+    ) -> Reply:
+        """The reply. It is cancelled at the agent after so many seconds. Who is cancelled here leaves it to `on_late`."""
         answer: "asyncio.Future[Reply]" = self._loop.create_future()
         id = self.begin(method, input, lambda reply: on_late(reply) if answer.done() else answer.set_result(reply))
         try:

@@ -73,7 +73,7 @@ class Client:
             ) from cancelled
 
     def claim(self, id: int) -> Lease:
-        """Takes what was offered, or what was kept and whose client has gone. Raises NotReady, AlreadyClaimed, Ended, …"""
+        """Takes what was offered, or kept by a client that has gone. Raises NotReady, AlreadyClaimed, Ended …"""
         return self._lend("delegations.claim", {"id": id}, self._connection.timeout)
 
     def buffers(self, device: Optional[str] = None) -> List[BufferView]:

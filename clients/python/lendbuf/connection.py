@@ -14,7 +14,7 @@ from .wire import close_all, receive
 
 
 class Connection:
-    """Takes over a connected socket. Nobody reads it in the background: whoever waits for a packet first reads for all who wait."""
+    """Takes over a connected socket. No thread reads it: whoever waits for a packet first reads for all who wait."""
 
     def __init__(self, connection: socket.socket, timeout: float) -> None:
         #: Seconds that the agent has to answer.
@@ -48,7 +48,7 @@ class Connection:
         return id
 
     def post(self, method: str, input: Mapping[str, Any]) -> None:
-        """Says it and waits for nothing, so that also a destructor may. What cannot be said, the connection's end will."""
+        """Says it and waits for nothing, so that also a destructor may. Where it fails the connection's end will say it."""
         try:
             self._try_send(self._exchange.request(method, input)[1])
         except ConnectionLost:

@@ -39,4 +39,4 @@ def why_gone(name: str, cause: Unreachable, now: Optional[Delegation], problem: 
             f"The memory of {which} cannot be mapped into a process: the export's mmap answers {code}. Import its fd into "
             "a device, or use peek and poke; `lendbuf doctor` says what this host's kernel lacks."
         )
-    return Revoked(f"The memory of {which} is gone from here: the delegation was claimed anew elsewhere.", None, now)
+    return Revoked(f"The memory of {which} is gone from here: it was claimed anew elsewhere.", None, now)

@@ -18,7 +18,7 @@ class NoAgent(Error):
 
 
 class ConnectionLost(Error):
-    """The agent went away, or the connection was closed. What was claimed through it ends with it, unless it is kept."""
+    """The agent went away, or the connection was closed. What was claimed through it ends, unless it is kept."""
 
 
 class NoAnswer(Error, TimeoutError):
@@ -84,7 +84,7 @@ class RemoteSystemError(Error):
 
 
 class AgentError(Error):
-    """The agent refused. `code` is docs/protocol.md's; each has a class of its own, and one that is newer than this client is a bare AgentError."""
+    """The agent refused. Each `code` of docs/protocol.md has a class; one that is newer than this client has this."""
 
     code = "INTERNAL"
 

@@ -19,7 +19,7 @@ Receiver = Callable[[Reply], None]
 
 
 class Feed:
-    """What a subscription delivers, until it ends. Values wait here for a slow reader: all of them, or only the latest."""
+    """What a subscription delivers, until it ends. Values wait here for a slow reader: all, or only the latest."""
 
     def __init__(self, latest_only: bool) -> None:
         self._values: Deque[Any] = deque(maxlen=1 if latest_only else None)
@@ -106,7 +106,9 @@ class Exchange:
         """The connection has ended. Whoever waits hears of it; the first reason stays."""
         if self.lost is not None:
             return
-        self.lost = ConnectionLost(self._complaint or why or "The connection to the agent was lost: the agent has ended.")
+        self.lost = ConnectionLost(
+            self._complaint or why or "The connection to the agent was lost: the agent has ended."
+        )
         pending, self._pending = self._pending, {}
         feeds, self._feeds = self._feeds, {}
         for receiver in pending.values():
@@ -124,7 +126,9 @@ class Exchange:
             receiver(Reply(None, from_wire(message["error"]), []))
         elif packet.fds_lost:
             close_all(packet.fds)
-            error = Error("A descriptor came and could not be received: this process has too many open (ulimit -n). Close some.")
+            error = Error(
+                "A descriptor came and could not be received: this process has too many open (ulimit -n). Close some."
+            )
             receiver(Reply(message.get("result"), error, []))
         else:
             receiver(Reply(message.get("result"), None, packet.fds))

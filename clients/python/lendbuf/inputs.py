@@ -9,6 +9,7 @@ CANCEL_S = 5.0
 #: The methods whose reply brings a descriptor.
 LENDING = ("delegations.borrow", "delegations.claim")
 
+
 def borrow_input(
     buffer: str,
     read_only: bool,

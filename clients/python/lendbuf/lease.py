@@ -33,7 +33,7 @@ class Lease(Lent):
         return bytes(target)
 
     def read_into(self, offset: int, target: Bytes) -> int:
-        """Fills what can be written to (bytearray, array, NumPy array); the number of bytes. Raises as `read`, when part may have been filled."""
+        """Fills a bytearray, array or NumPy array; the number of bytes. Raises as `read`: part may be filled then."""
         view = memoryview(target).cast("B")
         try:
             self.memory.read_into(offset, view)
@@ -42,7 +42,7 @@ class Lease(Lent):
         return len(view)
 
     def write(self, offset: int, data: Bytes) -> int:
-        """Copies all of `data`; the number of bytes. Raises as `read`, when part may have been written, and ReadOnly."""
+        """Copies all of `data`; the number of bytes. Raises ReadOnly, and as `read`: part may be written then."""
         view = self._data_for(data)
         try:
             self.memory.write(offset, view)
@@ -104,7 +104,7 @@ class Lease(Lent):
         threading.Thread(target=tell, name=f"lendbuf events of {self.name}", daemon=True).start()
 
     def release(self) -> Delegation:
-        """Gives it back; its record, "revoked" once the kernel has confirmed it. Raises ConnectionLost where the agent went before."""
+        """Gives it back; its record, "revoked" once the kernel has confirmed it. Raises ConnectionLost."""
         if self._is_closed:
             raise Closed(f"{self!r} was released or closed here before.")
         self._close_memory()
@@ -114,7 +114,7 @@ class Lease(Lent):
             self._leave_client()
 
     def close(self) -> None:
-        """Closes descriptor and mapping here. What is kept stays, and can be claimed again; anything else ends with its connection. Idempotent."""
+        """Idempotent. Closes it here. What is kept stays, and can be claimed again; else it ends with its connection."""
         self._close_memory()
         self._leave_client()
 

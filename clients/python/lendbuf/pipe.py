@@ -23,7 +23,7 @@ class Pipe:
         self.reader, self.writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def copy(self, source: memoryview, target: memoryview) -> None:
-        """All of `source` into as many bytes of `target`. OSError EFAULT where either was revoked; part may have been copied."""
+        """All of `source` into as many bytes of `target`. EFAULT where either was revoked; part may be copied."""
         done = 0
         while done < len(source):
             end = done + os.write(self.writer, source[done : done + CHUNK])

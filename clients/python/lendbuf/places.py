@@ -61,7 +61,8 @@ def _refuse_stranger(path: str, connection: socket.socket) -> None:
     connection.close()
     raise NoAgent(
         "EPERM",
-        f"Whoever answers at {path} is uid {owner}, neither you nor root. Set LENDBUF_SOCKET to that path if you trust it.",
+        f"Whoever answers at {path} is uid {owner}, neither you nor root. "
+        "Set LENDBUF_SOCKET to that path if you trust it.",
     )
 
 

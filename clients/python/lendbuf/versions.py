@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 def may_be_skew(refusal: AgentError) -> bool:
     """Whether it is what an agent says to what its version does not have."""
     return isinstance(refusal, UnknownMethod) or (
-        isinstance(refusal, BadInput) and any("Unrecognized key" in str(issue.get("message")) for issue in refusal.issues)
+        isinstance(refusal, BadInput)
+        and any("Unrecognized key" in str(issue.get("message")) for issue in refusal.issues)
     )
 
 

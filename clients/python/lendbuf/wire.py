@@ -24,12 +24,14 @@ def encode(id: int, method: str, input: Mapping[str, Any]) -> bytes:
     request = {"jsonrpc": "2.0", "id": id, "method": method, "params": input}
     packet = json.dumps(request, allow_nan=False, separators=(",", ":")).encode()
     if len(packet) > MAX_PACKET:
-        raise BadInput(f"{method} would take {len(packet)} bytes; a packet has {MAX_PACKET} at most. Ask for less at a time.")
+        raise BadInput(
+            f"{method} would take {len(packet)} bytes; a packet has {MAX_PACKET} at most. Ask for less at a time."
+        )
     return packet
 
 
 def receive(connection: socket.socket) -> Optional[Packet]:
-    """The next packet; None at the end of the connection. BlockingIOError where there is none yet, ConnectionLost where it is no packet of ours."""
+    """The next packet; None at the end. BlockingIOError where none has come, ConnectionLost where it is none of ours."""
     # Not socket.recv_fds: it ignores its flags, so programs that we start would inherit the memory.
     room = socket.CMSG_LEN(MAX_FDS * 4)
     data, control, flags, _ = connection.recvmsg(MAX_PACKET, room, socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT)

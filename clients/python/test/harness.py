@@ -1,4 +1,4 @@
-"""A real agent in a process of its own, with a folder and a socket of its own; and other processes that borrow from it."""
+"""A real agent in a process of its own, with its own folder and socket; and other processes that borrow from it."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def environment() -> "dict[str, str]":
 class Agent:
     def __init__(self, *arguments: str) -> None:
         if not MAIN.exists():
-            raise unittest.SkipTest("the agent is not built. Run: npm run build")
+            raise AssertionError("the agent is not built. Run: npm run build")
         self.folder = tempfile.mkdtemp(prefix="lendbuf-test-")
         os.chmod(self.folder, 0o755)
         self.socket = os.path.join(self.folder, "agent.sock")
@@ -148,5 +148,3 @@ class Program:
     def end(self) -> None:
         self.process.kill()
         self.process.communicate()
-
-

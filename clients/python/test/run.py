@@ -1,4 +1,7 @@
-"""Runs all tests and says of each, in a line of JSON, how it went: for test/python.test.mjs. By hand: python3 -m unittest discover -s test"""
+"""Runs all tests and says of each, in a line of JSON, how it went: for python.test.mjs.
+
+By hand: python3 -m unittest discover -s test
+"""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""What answers in the agent's place where the agent itself never would: other versions, broken packets, exports that cannot be mapped."""
+"""Answers in the agent's place what the agent of this host never would.
+
+Other versions, broken packets, exports that cannot be mapped.
+"""
 
 import json
 import os

@@ -10,7 +10,6 @@ from harness import Agent, AgentTest, lendbuf
 from lendbuf import aio
 
 
-
 def loops(test: Callable[[Any], Awaitable[None]]) -> Callable[[Any], None]:
     def run(self: Any) -> None:
         asyncio.run(asyncio.wait_for(test(self), 15))
@@ -41,6 +40,7 @@ class Asyncio(AgentTest):
     @loops
     async def test_shares_a_client_among_tasks(self) -> None:
         async with await aio.connect(self.agent.socket) as client:
+
             async def use(name: str) -> str:
                 async with client.borrow(name) as buf:
                     return (await client.call("buffers.get", name=name))["state"] + buf.name

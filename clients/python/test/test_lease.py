@@ -19,7 +19,9 @@ class Lease(AgentTest):
             record = self.operator.call("delegations.get", id=buf.id)
 
         self.assertEqual(len(samples), 4096)
-        self.assertEqual((record["state"], record["buffer"], record["client"]["pid"]), ("active", "sim0/ch0", os.getpid()))
+        self.assertEqual(
+            (record["state"], record["buffer"], record["client"]["pid"]), ("active", "sim0/ch0", os.getpid())
+        )
         self.assertEqual(self.state_of(buf.id), ("revoked", "released"))
 
     def test_goes_back_when_its_statement_fails(self) -> None:
@@ -251,7 +253,9 @@ class InLine(AgentTest):
 
     def test_one_that_waits_gets_its_turn(self) -> None:
         first = self.borrow()
-        waiter = self.spawn("buf = lendbuf.borrow('sim0/ddr', wait=True, path=socket); print(buf.id, flush=True); input()")
+        waiter = self.spawn(
+            "buf = lendbuf.borrow('sim0/ddr', wait=True, path=socket); print(buf.id, flush=True); input()"
+        )
         self.until(lambda: self.operator.call("buffers.get", name="sim0/ddr")["waiting"] == 1, "it stands in line")
 
         first.release()

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import unittest
 import zipfile
+from array import array
 from pathlib import Path
 
 from harness import CLIENT, ROOT, AgentTest, environment, lendbuf
@@ -41,7 +42,9 @@ class Wheel(AgentTest):
     def test_works_as_it_is(self) -> None:
         self.assertRegex(self.borrows(self.wheel), r"^99 .*\.whl/lendbuf/__init__\.py\n$")
 
-    @unittest.skipUnless(importlib.util.find_spec("pip"), "pip is missing. Install it: sudo apt-get install python3-pip")
+    @unittest.skipUnless(
+        importlib.util.find_spec("pip"), "pip is missing. Install it: sudo apt-get install python3-pip"
+    )
     def test_is_built_and_installed_by_pip_without_a_network(self) -> None:
         target = os.path.join(self.folder, "target")
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--disable-pip-version-check", "--target"]
@@ -101,13 +104,17 @@ class Sources(unittest.TestCase):
         document = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
         for name in ("Delegation", "Revocation", "Proof", "Device", "Capability"):
             table = document.split(f"\n### {name}\n")[1].split("\n#")[0]
-            fields = [field for row in re.findall(r"^\| (`.*?) \|", table, re.M) for field in re.findall(r"`(\w+)`", row)]
+            fields = [
+                field for row in re.findall(r"^\| (`.*?) \|", table, re.M) for field in re.findall(r"`(\w+)`", row)
+            ]
             self.assertEqual(sorted(getattr(records, name).__annotations__), sorted(fields), name)
 
     def test_export_every_error(self) -> None:
         from lendbuf import errors
 
-        kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.Error)]
+        kinds = [
+            name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.Error)
+        ]
 
         self.assertEqual([name for name in kinds if name not in lendbuf.__all__], [])
 
@@ -119,6 +126,26 @@ class Sources(unittest.TestCase):
 
 class Capture(AgentTest):
     PROGRAM = Path(CLIENT) / "examples/capture.py"
+
+    def test_finds_the_newest_sample_wherever_it_is_in_the_ring(self) -> None:
+        specification = importlib.util.spec_from_file_location("capture", self.PROGRAM)
+        assert specification and specification.loader
+        capture = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(capture)
+        before = array("h", [0] * 1000)
+        for start, count, head in [
+            (0, 10, 10),
+            (20, 10, 30),
+            (990, 10, 0),
+            (990, 30, 20),
+            (999, 2, 1),
+            (500, 800, 300),
+        ]:
+            now = array("h", before)
+            for index in range(start, start + count):
+                now[index % 1000] = 0 if index % 7 == 3 else index + 1
+            self.assertEqual(capture.find_head(before, now), head, (start, count))
+        self.assertIsNone(capture.find_head(before, before))
 
     def capture(self, *arguments: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
