@@ -1,8 +1,8 @@
-"""Captures from a channel of the simulated digitizer, and plots: with matplotlib where it is there, else in the terminal.
+"""Captures from a channel of the simulated digitizer, and plots: with matplotlib if it is there, else in the terminal.
 
     python3 clients/python/examples/capture.py [sim0/ch0] [--samples 2000] [--seconds 2] [--save capture.png]
 
-Exit codes: 0 captured, 3 the memory was taken back too early (what there is is plotted), 1 otherwise.
+Exit codes: 0 captured, 3 the memory was taken back too early (what it has is plotted), 1 otherwise.
 """
 
 import argparse

@@ -145,7 +145,7 @@ class Client:
             return await self._lend("delegations.borrow", input, seconds)
         except Cancelled as cancelled:
             raise StillTaken(
-                f"{input['buffer']} was still taken after {seconds} s in line. Wait longer, or see who has it: delegations()."
+                f"{input['buffer']} was still taken after {seconds} s in line. Wait longer, or look who has it."
             ) from cancelled
 
     async def _claim(self, id: int) -> "Lease":

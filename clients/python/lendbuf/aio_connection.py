@@ -52,7 +52,7 @@ class Connection:
     async def request(
         self, method: str, input: Mapping[str, Any], timeout: Optional[float], on_late: Receiver
     ) -> Reply:
-        """The reply. It is cancelled at the agent after so many seconds. Who is cancelled here leaves it to `on_late`."""
+        """The reply; cancelled at the agent after so many seconds. Who is cancelled here leaves it to `on_late`."""
         answer: "asyncio.Future[Reply]" = self._loop.create_future()
         id = self.begin(method, input, lambda reply: on_late(reply) if answer.done() else answer.set_result(reply))
         try:

@@ -69,11 +69,11 @@ class Client:
             return self._lend("delegations.borrow", input, seconds)
         except Cancelled as cancelled:
             raise StillTaken(
-                f"{buffer} was still taken after {seconds} s in line. Wait longer, or see who has it: delegations()."
+                f"{buffer} was still taken after {seconds} s in line. Wait longer, or look who has it."
             ) from cancelled
 
     def claim(self, id: int) -> Lease:
-        """Takes what was offered, or kept by a client that has gone. Raises NotReady, AlreadyClaimed, Ended …"""
+        """Takes what was offered, or kept by a client that has gone. Raises NotReady, AlreadyClaimed, Ended."""
         return self._lend("delegations.claim", {"id": id}, self._connection.timeout)
 
     def buffers(self, device: Optional[str] = None) -> List[BufferView]:
@@ -97,7 +97,7 @@ class Client:
         return words_of(self.call("buffers.peek", name=buffer, offset=offset, count=count, width=width))
 
     def poke(self, buffer: str, offset: int, value: int, *, width: int = 32) -> None:
-        """Writes a word to the device itself with one access of `width` bits, whoever has the buffer. Operators only."""
+        """Writes a word to the device itself with one access of `width` bits, as `peek` reads it. Operators only."""
         self.call("buffers.poke", **poke_input(buffer, offset, value, width))
 
     def close(self) -> None:
@@ -116,8 +116,9 @@ class Client:
         """Raises Cancelled where the time is over."""
         replies: List[Reply] = []
         connection = self._connection
-        id = connection.begin(method, input, replies.append)
+        id, packet = connection.prepare(method, input, replies.append)
         try:
+            connection.send(packet)
             if not connection.wait_until(lambda: bool(replies), timeout):
                 # Its turn may come at this very moment; then it is ours after all.
                 connection.post("cancel", {"id": id})

@@ -4,7 +4,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from .errors import AgentError, ConnectionLost, Error, NoAnswer
 from .exchange import Exchange, Feed, Receiver, Reply
@@ -35,20 +35,19 @@ class Connection:
                 raise
             raise explained from refusal
 
-    def begin(self, method: str, input: Mapping[str, Any], receiver: Receiver, feed: Optional[Feed] = None) -> int:
-        """Sends a request; its id."""
+    def prepare(
+        self, method: str, input: Mapping[str, Any], receiver: Receiver, feed: Optional[Feed] = None
+    ) -> Tuple[int, bytes]:
+        """The id of a request that is still to be sent, and its packet."""
         with self._turn:
-            id, packet = self._exchange.request(method, input, receiver, feed)
-        try:
-            if not self.wait_until(lambda: self._try_send(packet), self.timeout, select.POLLIN | select.POLLOUT):
-                raise NoAnswer(f"The agent takes no requests, so {method} could not be asked. Is it stopped?")
-        except BaseException:
-            self.forget(id)
-            raise
-        return id
+            return self._exchange.request(method, input, receiver, feed)
+
+    def send(self, packet: bytes) -> None:
+        if not self.wait_until(lambda: self._try_send(packet), self.timeout, select.POLLIN | select.POLLOUT):
+            raise NoAnswer(f"The agent took no request for {self.timeout:g} s. Is it stopped?")
 
     def post(self, method: str, input: Mapping[str, Any]) -> None:
-        """Says it and waits for nothing, so that also a destructor may. Where it fails the connection's end will say it."""
+        """Says it and waits for nothing, so that also a destructor may. Else the connection's end says it."""
         try:
             self._try_send(self._exchange.request(method, input)[1])
         except ConnectionLost:
@@ -90,8 +89,9 @@ class Connection:
 
     def _ask(self, method: str, input: Mapping[str, Any], timeout: float) -> Any:
         replies: List[Reply] = []
-        id = self.begin(method, input, replies.append)
+        id, packet = self.prepare(method, input, replies.append)
         try:
+            self.send(packet)
             if not self.wait_until(lambda: bool(replies), timeout):
                 raise NoAnswer(f"The agent did not answer {method} within {timeout:g} s. Is it stopped?")
         except BaseException:

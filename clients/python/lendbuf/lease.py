@@ -114,7 +114,7 @@ class Lease(Lent):
             self._leave_client()
 
     def close(self) -> None:
-        """Idempotent. Closes it here. What is kept stays, and can be claimed again; else it ends with its connection."""
+        """Idempotent. What is kept stays, and can be claimed again; anything else ends with its connection."""
         self._close_memory()
         self._leave_client()
 

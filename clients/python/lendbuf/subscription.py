@@ -14,7 +14,12 @@ class Subscription(Iterator[Any]):
     def __init__(self, connection: Connection, method: str, input: Mapping[str, Any]) -> None:
         self._connection = connection
         self._feed = Feed(latest_only=method != "audit.watch")
-        self._id = connection.begin(method, input, self._feed.take_reply, self._feed)
+        self._id, packet = connection.prepare(method, input, self._feed.take_reply, self._feed)
+        try:
+            connection.send(packet)
+        except BaseException:
+            self.close()
+            raise
 
     def __next__(self) -> Any:
         self._connection.wait_until(self._has_next, None)

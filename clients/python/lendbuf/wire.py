@@ -31,7 +31,7 @@ def encode(id: int, method: str, input: Mapping[str, Any]) -> bytes:
 
 
 def receive(connection: socket.socket) -> Optional[Packet]:
-    """The next packet; None at the end. BlockingIOError where none has come, ConnectionLost where it is none of ours."""
+    """The next packet; None at the end. BlockingIOError where none has come, ConnectionLost where it is none."""
     # Not socket.recv_fds: it ignores its flags, so programs that we start would inherit the memory.
     room = socket.CMSG_LEN(MAX_FDS * 4)
     data, control, flags, _ = connection.recvmsg(MAX_PACKET, room, socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT)

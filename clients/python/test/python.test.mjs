@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { isHere } from "../../../scripts/requirements.mjs";
 
 const RUN = fileURLToPath(new URL("run.py", import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const MISSING =
   "python3 is missing: sudo apt-get install python3, then: python3 -m unittest discover -s clients/python/test";
 

@@ -161,27 +161,25 @@ class Client(AgentTest):
     def test_is_not_the_childs_of_a_fork(self) -> None:
         program = self.spawn(
             "client = lendbuf.connect(socket); buf = client.borrow('sim0/ddr'); buf.write(0, b'shared')\n"
-            "buf.read(0, 1)\n"
-            "pid = os.fork()\n"
+            "buf.read(0, 1); print(buf.id, flush=True)\n"
+            "done, doing = os.pipe(); pid = os.fork()\n"
             "if pid == 0:\n"
             "    from lendbuf import pipe; print('pipes of the parent:', len(pipe._spare), flush=True)\n"
             "    print(buf.read(0, 6), flush=True)\n"
             "    try: client.buffers()\n"
             "    except lendbuf.ConnectionLost as error: print(error, flush=True)\n"
             "    with buf: pass\n"
-            "    input(); os._exit(0)\n"
-            "print(buf.id, flush=True)\n"
-            "os.kill(os.getpid(), 9)"
+            "    os.write(doing, b'x'); input(); os._exit(0)\n"
+            "os.read(done, 1); os.kill(os.getpid(), 9)"
         )
-        lines = [program.hear() for _ in range(4)]
-        id = int(next(line for line in lines if line.isdigit()))
+        id = int(program.hear())
+        lines = [program.hear() for _ in range(3)]
 
         self.until(lambda: self.state_of(id)[0] == "revoked", "the child does not keep it alive")
 
         self.assertEqual(self.state_of(id), ("revoked", "disconnected"))
-        self.assertIn("b'shared'", lines)
-        self.assertIn("pipes of the parent: 0", lines)
-        self.assertTrue(any("belongs to process" in line for line in lines), lines)
+        self.assertEqual(lines[:2], ["pipes of the parent: 0", "b'shared'"])
+        self.assertIn("belongs to process", lines[2])
         program.tell()
 
 

@@ -270,20 +270,42 @@ class InLine(AgentTest):
             self.operator.borrow("sim0/ddr", wait=0.2)
 
         self.assertGreaterEqual(time.monotonic() - start, 0.2)
-        self.assertEqual(self.operator.call("buffers.get", name="sim0/ddr")["waiting"], 0)
+        self.until(lambda: self.operator.call("buffers.get", name="sim0/ddr")["waiting"] == 0, "its place is free")
 
     def test_one_that_is_interrupted_gives_its_place_up(self) -> None:
         self.borrow()
         waiter = self.spawn(
             "client = lendbuf.connect(socket)\n"
             "try: client.borrow('sim0/ddr', wait=True)\n"
-            "except KeyboardInterrupt: print('interrupted', client.call('buffers.get', name='sim0/ddr')['waiting'], flush=True)"
+            "except KeyboardInterrupt: print('interrupted', flush=True); input(); print(len(client.buffers()))"
         )
         self.until(lambda: self.operator.call("buffers.get", name="sim0/ddr")["waiting"] == 1, "it stands in line")
 
         waiter.process.send_signal(2)
 
-        self.assertEqual(waiter.hear(), "interrupted 0")
+        self.assertEqual(waiter.hear(), "interrupted")
+        self.until(lambda: self.operator.call("buffers.get", name="sim0/ddr")["waiting"] == 0, "its place is free")
+        waiter.tell()
+        self.assertEqual(waiter.hear(), "6")
+
+    def test_one_that_is_interrupted_as_it_asks_keeps_nothing(self) -> None:
+        connection = self.operator._connection
+        send = connection._try_send
+
+        def interrupted(packet: bytes) -> bool:
+            connection._try_send = send  # type: ignore[method-assign]
+            send(packet)
+            raise KeyboardInterrupt
+
+        connection._try_send = interrupted  # type: ignore[method-assign]
+        with self.assertRaises(KeyboardInterrupt):
+            self.operator.borrow("sim0/ddr", purpose="interrupted")
+
+        def has_gone_back() -> bool:
+            last = self.operator.delegations(buffer="sim0/ddr", all=True)[0]
+            return last["purpose"] == "interrupted" and last["state"] == "revoked"
+
+        self.until(has_gone_back, "what was granted has gone back")
 
     def test_others_are_answered_while_one_waits(self) -> None:
         first = self.borrow()

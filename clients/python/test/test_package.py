@@ -170,12 +170,13 @@ class Capture(AgentTest):
 
     def test_survives_the_loss_and_plots_what_it_has(self) -> None:
         process = self.capture("sim0/ch0", "--seconds", "60")
-        self.until(lambda: bool(self.operator.delegations()), "it has borrowed")
+        maps = Path(f"/proc/{process.pid}/maps")
+        self.until(lambda: "/memfd:" in maps.read_text(), "it has mapped what it borrowed")
         self.operator.call("delegations.revokeAll")
 
         out, err = process.communicate(timeout=15)
 
-        self.assertEqual(process.returncode, 3)
+        self.assertEqual(process.returncode, 3, err)
         self.assertIn("(panic): an operator ended everything", err)
 
 

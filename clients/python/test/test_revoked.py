@@ -46,7 +46,7 @@ class Revoked(AgentTest):
         self.assertEqual(program.wait()[0], 0)
 
     def test_by_the_end_of_the_lease(self) -> None:
-        program, id = self.reading(options='{"for_": "300ms"}')
+        program, id = self.reading(options='{"for_": "1s"}')
 
         self.assertRegex(program.hear(), r"^expired (revoking|revoked)$")
         self.assertIn("the lease is over", program.hear())
