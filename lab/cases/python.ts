@@ -32,10 +32,10 @@ for (const work of ["read", "write"]) {
     const exited = new Promise((resolve) => python.once("close", (code, signal) => resolve(signal ?? code)));
 
     const [id, isSame] = String((await lines.next()).value).split(" ");
-    const [{ state }] = (await operator.call("delegations.revoke", { ids: [Number(id)] })) as [{ state: string }];
+    const [revoked] = await operator.call("delegations.revoke", { ids: [Number(id)] });
     const reason = (await lines.next()).value;
 
-    assert.deepEqual([isSame, state, reason, await exited], ["True", "revoked", "operator", 0]);
+    assert.deepEqual([isSame, revoked?.state, reason, await exited], ["True", "revoked", "operator", 0]);
   });
 }
 
