@@ -16,7 +16,7 @@ from .aio_connection import Connection, Subscription, open_connection
 from .durations import Duration, milliseconds
 from .endings import REASON_S, why_gone
 from .errors import Cancelled, Closed, ConnectionLost, Error, NoAnswer, StillTaken
-from .exchange import Reply
+from .exchange import Reply, claimed
 from .inputs import LENDING, borrow_input, patience, poke_input, words_of
 from .lent import Bytes, Lent
 from .memory import Unreachable
@@ -153,16 +153,18 @@ class Client:
 
     async def _lend(self, method: str, input: Mapping[str, Any], timeout: Optional[float]) -> "Lease":
         reply = await self._connection.request(method, input, timeout, self._give_back)
-        if reply.error is not None or len(reply.fds) == 0:
+        try:
+            lent = claimed(reply)
+        except Error:
             self._give_back(reply)
-            raise reply.error or NoAnswer(f"The agent's reply to {method} brought no descriptor.")
-        close_all(reply.fds[1:])
-        return Lease(self, reply.result["delegation"], reply.fds[0], reply.result["size"])
+            raise
+        return Lease(self, *lent)
 
     def _give_back(self, reply: Reply) -> None:
         close_all(reply.fds)
-        if isinstance(reply.result, dict) and "delegation" in reply.result:
-            self._connection.post("delegations.release", {"id": reply.result["delegation"]["id"]})
+        delegation = reply.result.get("delegation") if isinstance(reply.result, dict) else None
+        if delegation:
+            self._connection.post("delegations.release", {"id": delegation["id"]})
 
     async def _pages(self, method: str, input: Dict[str, Any]) -> List[Any]:
         items: List[Any] = []
@@ -185,7 +187,7 @@ class Lease(Lent):
 
     async def read(self, offset: int = 0, length: Optional[int] = None) -> bytes:
         """As `lendbuf.Lease.read`."""
-        target = bytearray(self._length_from(offset, length))
+        target = self._room_for(offset, length)
         await self.read_into(offset, target)
         return bytes(target)
 

@@ -108,7 +108,7 @@ class Connection:
     async def _explain(self, refusal: AgentError) -> Optional[Error]:
         try:
             return skew((await self._ask("status.get", {}, self.timeout))["version"], refusal)
-        except Error:
+        except (Error, LookupError, TypeError):
             return None
 
     def _send(self, packet: bytes) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Type, Union
 
 from .connection import Connection
 from .durations import Duration
-from .errors import Cancelled, NoAnswer, StillTaken
-from .exchange import Reply
+from .errors import Cancelled, Error, NoAnswer, StillTaken
+from .exchange import Reply, claimed
 from .inputs import CANCEL_S, LENDING, borrow_input, patience, poke_input, words_of
 from .lease import Lease
 from .places import open_socket
@@ -127,12 +127,12 @@ class Client:
         except BaseException:
             self._give_up(id, replies)
             raise
-        reply = replies[0]
-        if reply.error is not None or len(reply.fds) == 0:
-            self._give_back(reply)
-            raise reply.error or NoAnswer(f"The agent's reply to {method} brought no descriptor.")
-        close_all(reply.fds[1:])
-        return Lease(self, reply.result["delegation"], reply.fds[0], reply.result["size"])
+        try:
+            lent = claimed(replies[0])
+        except Error:
+            self._give_back(replies[0])
+            raise
+        return Lease(self, *lent)
 
     def _give_up(self, id: int, replies: List[Reply]) -> None:
         """What is granted although nobody waits for it any more goes back."""
@@ -144,8 +144,9 @@ class Client:
 
     def _give_back(self, reply: Reply) -> None:
         close_all(reply.fds)
-        if isinstance(reply.result, dict) and "delegation" in reply.result:
-            self._connection.post("delegations.release", {"id": reply.result["delegation"]["id"]})
+        delegation = reply.result.get("delegation") if isinstance(reply.result, dict) else None
+        if delegation:
+            self._connection.post("delegations.release", {"id": delegation["id"]})
 
     def _pages(self, method: str, input: Dict[str, Any]) -> Iterator[Any]:
         cursor: Dict[str, Any] = {}

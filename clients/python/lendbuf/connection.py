@@ -106,7 +106,7 @@ class Connection:
     def _explain(self, refusal: AgentError) -> Optional[Error]:
         try:
             return skew(self._ask("status.get", {}, self.timeout)["version"], refusal)
-        except Error:
+        except (Error, LookupError, TypeError):
             return None
 
     def _try_send(self, packet: bytes) -> bool:

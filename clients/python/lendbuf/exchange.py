@@ -5,6 +5,8 @@ from itertools import count
 from typing import Any, Callable, Deque, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from .errors import ConnectionLost, Error, from_wire
+from .records import Delegation
+from .versions import __version__
 from .wire import Packet, close_all, encode
 
 
@@ -16,6 +18,28 @@ class Reply(NamedTuple):
 
 
 Receiver = Callable[[Reply], None]
+
+
+class Claimed(NamedTuple):
+    delegation: Delegation
+    fd: int
+    size: int
+
+
+def claimed(reply: Reply) -> Claimed:
+    """What a reply lends. Raises its refusal, or Error; the descriptors are then the caller's to close."""
+    if reply.error is not None:
+        raise reply.error
+    try:
+        place = list(reply.result["fds"]).index("export")
+        lent = Claimed(reply.result["delegation"], reply.fds[place], int(reply.result["size"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise Error(
+            "The agent's reply brought no descriptor, or not as this client knows it: "
+            f"it is {__version__}, status.get says what the agent is."
+        ) from error
+    close_all([fd for fd in reply.fds if fd != lent.fd])
+    return lent
 
 
 class Feed:

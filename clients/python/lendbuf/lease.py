@@ -28,7 +28,7 @@ class Lease(Lent):
 
         How wide the accesses are is not promised; registers need `peek`, or `raw_view`.
         """
-        target = bytearray(self._length_from(offset, length))
+        target = self._room_for(offset, length)
         self.read_into(offset, target)
         return bytes(target)
 

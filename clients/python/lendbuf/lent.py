@@ -48,8 +48,12 @@ class Lent:
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} {self.id} of {self.name}, {self.size} bytes>"
 
-    def _length_from(self, offset: int, length: Optional[int]) -> int:
-        return max(0, self.size - offset) if length is None else length
+    def _room_for(self, offset: int, length: Optional[int]) -> bytearray:
+        """Nothing is allocated for what cannot be read."""
+        if length is None:
+            length = max(0, self.size - offset)
+        self.memory.check(offset, length)
+        return bytearray(length)
 
     def _data_for(self, data: Bytes) -> memoryview:
         if not self.writable:

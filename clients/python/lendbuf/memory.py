@@ -71,9 +71,13 @@ class Memory:
             except BufferError:
                 pass  # the last view to go unmaps it
 
-    def _part(self, offset: int, length: int) -> memoryview:
+    def check(self, offset: int, length: int) -> None:
+        """Raises ValueError where that is not all within."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ValueError(f"{length} bytes at {offset} do not lie within the {self.size} bytes that are lent.")
+
+    def _part(self, offset: int, length: int) -> memoryview:
+        self.check(offset, length)
         mapping = self._mapping
         if self._fd is None:
             raise Closed("The memory was released or closed here. Borrow it again.")

@@ -289,9 +289,11 @@ class OtherAgents(unittest.TestCase):
             self.client_of(lambda id, *_: [refusal(id, "ENOSPC", "Full.", errno=28, syscall="write")]).call("x.y")
         self.assertEqual((caught.exception.errno, caught.exception.syscall), (28, "write"))
 
-    def lender(self, fds: Callable[[], List[int]], **fields: Any) -> lendbuf.Client:
+    def lender(
+        self, fds: Callable[[], List[int]], names: Any = ("export",), result: Any = None, **fields: Any
+    ) -> lendbuf.Client:
         record = {**DELEGATION, **fields}
-        claimed = {"delegation": DELEGATION, "fds": ["export"], "size": 4096}
+        claimed = result or {"delegation": DELEGATION, "fds": names, "size": 4096}
         return self.client_of(
             lambda id, method, _: [(reply(id, claimed), fds()) if method == "delegations.borrow" else reply(id, record)]
         )
@@ -315,18 +317,35 @@ class OtherAgents(unittest.TestCase):
             with self.assertRaises(lendbuf.Suspended):
                 buf.read(0, 1)
 
-    def test_that_send_the_wrong_descriptors_are_survived(self) -> None:
-        with self.assertRaisesRegex(lendbuf.Error, "brought no descriptor"):
-            self.lender(lambda: []).borrow("x")
+    def test_that_send_other_descriptors_too_are_understood(self) -> None:
         memory = os.memfd_create("x")
         self.addCleanup(os.close, memory)
         os.ftruncate(memory, 4096)
+        client = self.lender(lambda: [0, memory, 0], names=["interrupt", "export", "more"])
+        client.call("x.y")  # now both ends are open
         before = len(os.listdir("/proc/self/fd"))
-        lease = self.lender(lambda: [memory, 0, 0, 0]).borrow("x")
-        self.assertEqual(os.fstat(lease.fd).st_ino, os.fstat(memory).st_ino)
-        lease.close()
-        lease._client.close()
-        self.addCleanup(self.assertLessEqual, len(os.listdir("/proc/self/fd")), before + 3)
+
+        with client.borrow("x") as lease:
+            self.assertEqual(os.fstat(lease.fd).st_ino, os.fstat(memory).st_ino)
+
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+    def test_that_send_less_than_they_say_are_survived(self) -> None:
+        for fds, result in [
+            ([], None),
+            ([0], {"delegation": DELEGATION}),
+            ([0, 0], {"fds": 7}),
+            ([0], [1]),
+            ([0], "x"),
+        ]:
+            client = self.lender(lambda fds=fds: fds, result=result)  # type: ignore[misc]
+            client.call("x.y")  # now both ends are open
+            before = len(os.listdir("/proc/self/fd"))
+
+            with self.assertRaisesRegex(lendbuf.Error, "brought no descriptor"):
+                client.borrow("x")
+
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before, (fds, result))
 
     def test_that_send_descriptors_with_everything_are_survived(self) -> None:
         client = self.client_of(
