@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import socket
 import tempfile
 import threading
@@ -210,6 +211,7 @@ class NoAgent(unittest.TestCase):
     @unittest.skipUnless(os.getuid() == 0, "only root can be two other users. Run: sudo npm test -- clients/python")
     def test_is_not_a_stranger_at_the_users_place(self) -> None:
         folder = tempfile.mkdtemp(prefix="lendbuf-test-")
+        self.addCleanup(shutil.rmtree, folder)
         os.makedirs(f"{folder}/lendbuf")
         os.chmod(folder, 0o755)
         os.chmod(f"{folder}/lendbuf", 0o777)
