@@ -119,6 +119,7 @@ def borrow(
     keep: bool = False,
     wait: Union[bool, Duration] = False,
     purpose: Optional[str] = None,
+    exporter: Optional[str] = None,
     path: Optional[str] = None,
 ) -> Lease:
     """Borrows a buffer over a connection of its own. It goes back when `with` is left, and when the process ends.
@@ -129,6 +130,7 @@ def borrow(
     keep: it stays when this process goes, for the rest of the lease, and can be claimed again (`claim`).
     wait: stand in line where it is taken: True, or for how long.
     purpose: a text for people, shown wherever they see who has what.
+    exporter: by which the memory is lent, such as "staged" (a window that `sync` copies); else the device's first.
     path: the agent's socket.
 
     Raises NoAgent; Busy, StillTaken (`wait` is over), NotFound, and other kinds of AgentError.
@@ -136,7 +138,14 @@ def borrow(
     client = connect(path)
     try:
         lease = client.borrow(
-            buffer, read_only=read_only, shared=shared, for_=for_, keep=keep, wait=wait, purpose=purpose
+            buffer,
+            read_only=read_only,
+            shared=shared,
+            for_=for_,
+            keep=keep,
+            wait=wait,
+            purpose=purpose,
+            exporter=exporter,
         )
     except BaseException:
         client.close()

@@ -17,7 +17,7 @@ from .durations import Duration, milliseconds
 from .endings import REASON_S, why_gone
 from .errors import Cancelled, Closed, ConnectionLost, Error, NoAnswer, StillTaken
 from .exchange import Reply, claimed
-from .inputs import LENDING, borrow_input, patience, poke_input, words_of
+from .inputs import LENDING, borrow_input, patience, poke_input, sync_input, words_of
 from .lent import Bytes, Lent
 from .memory import Unreachable
 from .records import BufferView, Delegation, Device, Event, events_between
@@ -38,10 +38,11 @@ def borrow(
     keep: bool = False,
     wait: Union[bool, Duration] = False,
     purpose: Optional[str] = None,
+    exporter: Optional[str] = None,
     path: Optional[str] = None,
 ) -> "Lending":
     """As `lendbuf.borrow`; for `async with`, or to await."""
-    input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose)
+    input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose, exporter)
     return Lending(lambda: _with_its_own_client(path, lambda client: client._borrow(input, wait)))
 
 
@@ -93,9 +94,10 @@ class Client:
         keep: bool = False,
         wait: Union[bool, Duration] = False,
         purpose: Optional[str] = None,
+        exporter: Optional[str] = None,
     ) -> "Lending":
         """As `lendbuf.borrow`; for `async with`, or to await."""
-        input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose)
+        input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose, exporter)
         return Lending(lambda: self._borrow(input, wait))
 
     def claim(self, id: int) -> "Lending":
@@ -226,6 +228,11 @@ class Lease(Lent):
     async def poke(self, offset: int, value: int, *, width: int = 32) -> None:
         """As `lendbuf.Lease.poke`."""
         await self._client.poke(self.name, offset, value, width=width)
+
+    async def sync(self, direction: str, offset: int = 0, length: Optional[int] = None, *, width: int = 32) -> int:
+        """As `lendbuf.Lease.sync`."""
+        synced = await self._client.call("delegations.sync", **sync_input(self.id, direction, offset, length, width))
+        return int(synced["length"])
 
     async def extend(self, by: Duration) -> Delegation:
         """As `lendbuf.Lease.extend`."""

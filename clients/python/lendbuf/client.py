@@ -59,9 +59,10 @@ class Client:
         keep: bool = False,
         wait: Union[bool, Duration] = False,
         purpose: Optional[str] = None,
+        exporter: Optional[str] = None,
     ) -> Lease:
         """Borrows a buffer: `lendbuf.borrow` says what each option is, and what it raises."""
-        input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose)
+        input = borrow_input(buffer, read_only, shared, for_, keep, wait, purpose, exporter)
         if wait is False:
             return self._lend("delegations.borrow", input, self._connection.timeout)
         seconds = patience(wait)

@@ -36,7 +36,7 @@ def why_gone(name: str, cause: Unreachable, now: Optional[Delegation], problem: 
     if not cause.was_mapped:
         code = errno.errorcode.get(cause.errno, str(cause.errno))
         return NotMappable(
-            f"The memory of {which} cannot be mapped into a process: the export's mmap answers {code}. Import its fd "
-            "into a device, or use peek and poke; `lendbuf doctor` says what this host's kernel lacks."
+            f"The memory of {which} cannot be mapped into a process: the export's mmap answers {code}. Borrow it "
+            'with exporter="staged", or import its fd into a device; `lendbuf doctor` says what this kernel lacks.'
         )
     return Revoked(f"The memory of {which} is gone from here: it was claimed anew elsewhere.", None, now)

@@ -18,6 +18,7 @@ def borrow_input(
     keep: bool,
     wait: Union[bool, Duration],
     purpose: Optional[str],
+    exporter: Optional[str],
 ) -> Dict[str, Any]:
     """What is left out is the agent's to choose, also by one that does not know it yet."""
     input: Dict[str, Any] = {"buffer": buffer, "access": "read-only" if read_only else "read-write"}
@@ -31,12 +32,19 @@ def borrow_input(
         input["wait"] = True
     if purpose is not None:
         input["purpose"] = purpose
+    if exporter is not None:
+        input["exporter"] = exporter
     return input
 
 
 def patience(wait: Union[bool, Duration]) -> Optional[float]:
     """How many seconds to stand in line; None without a limit."""
     return None if wait is True else milliseconds(wait) / 1000
+
+
+def sync_input(id: int, direction: str, offset: int, length: Optional[int], width: int) -> Dict[str, Any]:
+    input = {"id": id, "direction": direction, "offset": offset, "width": width}
+    return input if length is None else {**input, "length": length}
 
 
 def poke_input(name: str, offset: int, value: int, width: int) -> Dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Type
 from .durations import Duration, milliseconds
 from .endings import REASON_S, why_gone
 from .errors import Closed, ConnectionLost, Error, NoAnswer
+from .inputs import sync_input
 from .lent import Bytes, Lent
 from .memory import Unreachable
 from .records import Delegation, Event, events_between
@@ -73,6 +74,14 @@ class Lease(Lent):
     def poke(self, offset: int, value: int, *, width: int = 32) -> None:
         """Writes a register through the agent, with one access of `width` bits. Operators only."""
         self._client.poke(self.name, offset, value, width=width)
+
+    def sync(self, direction: str, offset: int = 0, length: Optional[int] = None, *, width: int = 32) -> int:
+        """Of a window (`exporter="staged"`): has the agent copy "from-device" or "to-device", all or `length` bytes.
+
+        With accesses of `width` bits each; the number of bytes. Raises Unsupported where it is no window.
+        """
+        synced = self._client.call("delegations.sync", **sync_input(self.id, direction, offset, length, width))
+        return int(synced["length"])
 
     def extend(self, by: Duration) -> Delegation:
         """Adds to what is left of the lease. Raises Ended, NotAllowed (an end was announced), Limit."""

@@ -50,6 +50,7 @@ class Delegation(TypedDict):
     share: str
     keep: bool
     purpose: Optional[str]
+    exporter: Optional[str]
     size: int
     leaseMs: int
     requestedAt: int
@@ -106,7 +107,7 @@ class Rung(TypedDict):
 
 
 class Capability(TypedDict):
-    """What a device's exporter can do here, as its self-test found."""
+    """What an exporter can do with a device here, as its self-test found."""
 
     exporter: str
     works: bool
@@ -115,7 +116,6 @@ class Capability(TypedDict):
     scope: str
     rungs: List[Rung]
     mappable: bool
-    access: Optional[str]
 
 
 class Device(TypedDict):
@@ -125,7 +125,9 @@ class Device(TypedDict):
     state: str
     problem: Optional[str]
     regions: List[Dict[str, Any]]
-    capability: Optional[Capability]
+    exporters: List[Capability]
+    access: Optional[str]
+    suspended: bool
     pci: Optional[Dict[str, Any]]
     warden: Optional[Dict[str, Any]]
 

@@ -99,6 +99,12 @@ class Asyncio(AgentTest):
             self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
     @loops
+    async def test_copies_windows(self) -> None:
+        async with aio.borrow("sim0/regs", exporter="staged", path=self.agent.socket) as buf:
+            self.assertEqual(await buf.sync("from-device", length=4), 4)
+            self.assertEqual(await buf.read(0, 8), b"LEND\0\0\0\0")
+
+    @loops
     async def test_iterates_over_events(self) -> None:
         async with aio.borrow("sim0/ddr", for_="1s", path=self.agent.socket) as buf:
             kinds = [event.kind async for event in buf.events() if event.kind != "revoking"]

@@ -150,6 +150,29 @@ class Lease(AgentTest):
         with self.assertRaises(lendbuf.BadInput):
             buf.peek(2)
 
+    def test_that_is_a_window_copies_when_told(self) -> None:
+        buf = self.borrow("sim0/regs", exporter="staged")
+        empty = buf.read(0, 8)
+
+        copied = buf.sync("from-device", 0, 16)
+
+        self.assertEqual((empty, copied, buf.read(0, 4)), (bytes(8), 16, b"LEND"))
+        buf.write(0xE00, b"written!")
+        self.assertEqual(self.operator.peek("sim0/regs", 0xE00, width=64), 0)
+        buf.sync("to-device", 0xE00, 8, width=64)
+        self.assertEqual(self.operator.peek("sim0/regs", 0xE00, width=64), int.from_bytes(b"written!", "little"))
+        buf.sync("from-device")
+        self.assertEqual(buf.read(0xE00, 8), b"written!")
+        self.revoke(buf)
+        with self.assertRaises(lendbuf.Ended):
+            buf.sync("from-device")
+        with self.assertRaises(lendbuf.Revoked):
+            buf.read(0, 1)
+
+    def test_that_is_no_window_is_not_copied(self) -> None:
+        with self.assertRaises(lendbuf.Unsupported):
+            self.borrow().sync("from-device")
+
     def test_cannot_be_used_after_its_release(self) -> None:
         buf = self.borrow()
         buf.release()
