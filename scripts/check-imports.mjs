@@ -36,12 +36,14 @@ const AREAS = [
   { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },
   { area: "cli", files: /^apps\/cli\//, may: ["client", "host", "shared", "native"] },
   // In other languages: only their tests are ours.
-  { area: "tests of clients", files: /^clients\/[^/]+\/test\//, may: ["agent tests", "client", "shared", "native"] },
+  {
+    area: "tests of clients",
+    files: /^clients\/[^/]+\/test\//,
+    may: ["agent tests", "client", "shared", "native", "root scripts"],
+  },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
-  // Clients in other languages; only their tests are ours to run.
-  { area: "tests of clients", files: /^clients\//, may: ["root scripts"] },
   { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
