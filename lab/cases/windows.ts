@@ -125,7 +125,7 @@ test("a suspended device's memory is out of reach and comes back; what is revoke
   if (other) assert.throws(() => other.load(0, 32), EFAULT);
   const { items } = await operator.call("audit.list", { limit: 50 });
   const actions = items.map(({ action }) => action).filter((action) => action.startsWith("device."));
-  assert.deepEqual(actions, ["device.suspended", "device.resumed"]);
+  assert.deepEqual(actions, ["device.resumed", "device.suspended"]); // the newest first
 });
 
 test("windows and what is lent of the BAR itself end apart, where only the whole device takes the latter back", async () => {
@@ -156,4 +156,19 @@ test("windows and what is lent of the BAR itself end apart, where only the whole
 
   assert.deepEqual([ended?.state, ended?.proof?.method], ["revoked", "ftruncate"]);
   assert.equal(last.proof?.method, "device-close");
+});
+
+test("a window whose warden was killed is cut by the agent, and not taken for gone with the device", async () => {
+  await using agent = await GuestAgent.start(["--simulated", "off"]);
+  const [client, operator] = [await agent.connect(), await agent.connect()];
+  const lease = await client.borrow({ buffer: BAR, exporter: "staged" });
+  const memory = lease.map();
+  memory.store(0, 32, 1);
+  const device = (await operator.call("devices.list", {})).find(({ name }) => name === ivshmem)!;
+
+  process.kill(device.warden!.pid, "SIGKILL");
+  const ended = await once(operator, lease.delegation.id, ({ state }) => state === "revoked");
+
+  assert.deepEqual([ended.reason, ended.proof?.method, ended.proof?.by], ["device-lost", "ftruncate", "agent"]);
+  assert.throws(() => memory.load(0, 32), EFAULT);
 });

@@ -109,6 +109,23 @@ test("unbind says who has the device, and takes it from an agent that lends it",
   assert.equal(last, "revoked"); // seen when the device could be opened anew
 });
 
+test("what was lent of a device that its own driver has again is proven gone by that", async () => {
+  const bdf = addressOf(RNG);
+  await using agent = await GuestAgent.start();
+  const connection = await agent.connect();
+  const rng = (await connection.call("devices.list", {})).find(({ name }) => name === bdf)!;
+  const region = rng.regions.find(({ unlendable }) => unlendable === null)!;
+  const { id } = (await connection.borrow({ buffer: `${bdf}/bar${region.index}` })).delegation;
+
+  assert.equal((await lendbuf(["device", "unbind", bdf, "--yes"])).code, 0);
+  let last = await connection.call("delegations.get", { id });
+  for await (const one of connection.subscribe("delegations.follow", { id })) last = one;
+
+  assert.deepEqual([last.state, last.reason], ["revoked", "device-lost"]);
+  assert.equal(last.proof!.probe, "the driver virtio-pci has the device now");
+  assert.equal((await lendbuf(["device", "bind", bdf, "--yes"])).code, 0);
+});
+
 test("the doctor says which node an ordinary user cannot open, and what opens it", async () => {
   const bdf = addressOf(IVSHMEM);
   const places = ["/dev/vfio", "/dev/iommu"].filter((place) => existsSync(place));

@@ -112,7 +112,8 @@ function judge(core: Core, record: Record, heard: Map<string, Testimony>): Verdi
   if (testimony.kind === "spoken" && errno === undefined)
     return { proof: { ...OF_LAST_WORD, method: exported.method ?? "ftruncate", probe: "its warden's last word" } };
   const device = core.devices.get(record.device);
-  if (device?.kind.opensOnce) {
+  // A memfd lives on without its device, so only its warden or its death by truncation tells.
+  if (device?.kind.opensOnce && exported.method !== "ftruncate") {
     if (device.isReady) return { proof: OPENED_ANEW };
     return {
       listen: true,

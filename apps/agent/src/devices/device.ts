@@ -6,6 +6,7 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
+import { cutByTruncation } from "../wardens/truncate.ts";
 import { type Found, type RevokedEntry, Warden } from "../wardens/warden.ts";
 import type { Description, DeviceKind } from "./kind.ts";
 
@@ -40,7 +41,8 @@ export class Device {
   #restart: Deadline | undefined;
   #restartMs = FIRST_RESTART_MS;
   #firstWord: (() => void) | undefined;
-  readonly #opened = new Signal();
+  /** Woken when it was opened, and when it could not be. */
+  readonly #moved = new Signal();
 
   constructor(kind: DeviceKind, options: DeviceOptions, handlers: DeviceHandlers) {
     this.kind = kind;
@@ -113,9 +115,20 @@ export class Device {
     this.#handlers.onChange();
   }
 
-  /** Cuts an export whose warden has died, through the agent's copy of its fd. */
-  cut(fd: number): Promise<Proof> {
-    return this.kind.cut(fd, () => (this.isReady ? Promise.resolve() : this.#opened.next()));
+  /** Cuts an export whose warden has died: a memfd, which lives on without it, through the agent's copy of its fd. */
+  cut(fd: number, { method }: Capability): Promise<Proof> {
+    if (method === "ftruncate") return cutByTruncation(fd);
+    return this.kind.cut(fd, () => this.#whoHasIt());
+  }
+
+  /** Resolves once its next warden has opened it, or the kernel has given it to another driver: with that driver's name. */
+  async #whoHasIt(): Promise<string | null> {
+    for (;;) {
+      if (this.isReady) return null;
+      const driver = this.#description.pci?.driver;
+      if (driver && driver !== "vfio-pci") return driver;
+      await this.#moved.next();
+    }
   }
 
   view(): DeviceView {
@@ -152,7 +165,7 @@ export class Device {
           this.#restartMs = FIRST_RESTART_MS;
           const works = found.exporters.some((one) => one.works);
           this.#become(works ? "ready" : "lost", works ? null : (found.exporters[0]?.detail ?? "nothing lends it"));
-          this.#opened.notify();
+          this.#moved.notify();
         },
         onRevoked: (entries) => this.#handlers.onRevoked(warden, entries),
         onGone: (why) => {
@@ -161,6 +174,7 @@ export class Device {
           this.#suspended = false; // the next one opens it with its memory switched on
           this.#description = this.kind.describe();
           this.#become("lost", `the warden is gone: ${why}`);
+          this.#moved.notify();
           this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());
           this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
           this.#handlers.onLost(warden);

@@ -21,6 +21,6 @@ export interface DeviceKind {
   describe(): Description;
   /** The buffers that it comes with, once its regions are known. */
   buffers(regions: readonly Region[]): BufferDefinition[];
-  /** Cuts an export whose warden has died, by the agent's copy of its fd; `opened` resolves when the next warden has opened the device. */
-  cut(fd: number, opened: () => Promise<void>): Promise<Proof>;
+  /** Cuts an export that is no memfd and whose warden has died; `whoHasIt` resolves when the next warden has opened the device, or with the name of the driver that has it now. */
+  cut(fd: number, whoHasIt: () => Promise<string | null>): Promise<Proof>;
 }

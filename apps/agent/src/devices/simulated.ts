@@ -1,5 +1,4 @@
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
-import { cutByTruncation } from "../wardens/truncate.ts";
 import type { DeviceKind } from "./kind.ts";
 
 const NAME = "sim0";
@@ -19,7 +18,7 @@ export const SIMULATED_DEVICE: DeviceKind = {
     pci: null,
   }),
   buffers: () => [...BUFFERS],
-  cut: cutByTruncation,
+  cut: () => Promise.reject(new Error("all that is lent of a simulated device are memfds")),
 };
 
 const BUFFERS: readonly BufferDefinition[] = [

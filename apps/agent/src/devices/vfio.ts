@@ -42,10 +42,11 @@ export function vfioDevice(bdf: string, { revokeFeature, rungs, busMaster }: Vfi
       regions
         .filter(({ index, unlendable }) => index < 6 && unlendable === null)
         .map((region) => wholeBar(bdf, region)),
-    // The kernel closed the device with its warden, and with it everything that was exported.
-    async cut(_fd, opened) {
-      await opened();
-      return OPENED_ANEW;
+    // The kernel closed the device with its warden, and with it everything that was exported of the device itself. Another driver gets
+    // it only when vfio-pci has let go, which waits for the last who has it open (vfio_unregister_group_dev).
+    async cut(_fd, whoHasIt) {
+      const driver = await whoHasIt();
+      return driver === null ? OPENED_ANEW : { ...OPENED_ANEW, probe: `the driver ${driver} has the device now` };
     },
   };
 }

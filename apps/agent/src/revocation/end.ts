@@ -162,7 +162,7 @@ async function cutOrphans(core: Core, lives: readonly Live[]): Promise<void> {
       // An fd that never reached us was never handed on, and went with its warden.
       if (!live.exported || live.exported.fd < 0) return { live, proof: NEVER_EXPORTED, errno: null };
       try {
-        return { live, proof: await live.target.device.cut(live.exported.fd), errno: null };
+        return { live, proof: await live.target.device.cut(live.exported.fd, live.exported.exporter), errno: null };
       } catch (cause) {
         core.log.error(
           { delegation: live.record.id, cause },
