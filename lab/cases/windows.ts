@@ -22,20 +22,20 @@ test("a window is copied to the BAR and from it, and is taken back by itself", a
   const [client, operator] = [await agent.connect(), await agent.connect()];
   const lease = await client.borrow({ buffer: BAR, exporter: "staged" });
   const memory = lease.map();
-  memory.store(0x600000, 32, 0x77696e64);
-  const before = await operator.call("buffers.peek", { name: BAR, offset: 0x600000 });
+  memory.store(0x6a0000, 32, 0x77696e64);
+  const before = await operator.call("buffers.peek", { name: BAR, offset: 0x6a0000 });
 
-  await lease.sync("to-device", { offset: 0x600000, length: 4096 });
-  const after = await operator.call("buffers.peek", { name: BAR, offset: 0x600000 });
-  await operator.call("buffers.poke", { name: BAR, offset: 0x600004, value: "0x5eed" });
-  await lease.sync("from-device", { offset: 0x600000, length: 8, width: 64 });
-  const copied = memory.load(0x600004, 32);
+  await lease.sync("to-device", { offset: 0x6a0000, length: 4096 });
+  const after = await operator.call("buffers.peek", { name: BAR, offset: 0x6a0000 });
+  await operator.call("buffers.poke", { name: BAR, offset: 0x6a0004, value: "0x5eed" });
+  await lease.sync("from-device", { offset: 0x6a0000, length: 8, width: 64 });
+  const copied = memory.load(0x6a0004, 32);
   const [ended] = await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
 
   assert.equal(lease.delegation.exporter, "staged");
   assert.deepEqual([before.values, after.values, copied], [["0x00000000"], ["0x77696e64"], 0x5eed]);
   assert.deepEqual([ended?.state, ended?.proof?.method, ended?.proof?.scope], ["revoked", "ftruncate", "buffer"]);
-  assert.throws(() => memory.load(0x600000, 32), EFAULT);
+  assert.throws(() => memory.load(0x6a0000, 32), EFAULT);
   await assert.rejects(lease.sync("to-device"), { code: "ENDED" });
 });
 
