@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
 import type { Delegation } from "@lendbuf/shared/delegation";
@@ -35,6 +35,15 @@ async function end(holder: ChildProcess): Promise<void> {
   await once(holder, "exit");
 }
 
+/** For the cases that leave it as they found it. */
+let shared: GuestAgent;
+
+before(async () => {
+  shared = await GuestAgent.start(ALLOWED);
+});
+
+after(() => shared[Symbol.asyncDispose]());
+
 test("what nothing takes back is refused where the agent was not told to allow it, and what to do is said", async () => {
   await using agent = await GuestAgent.start([...MEMORY, "--allow-irrevocable", "ram0/other"]);
   const client = await agent.connect();
@@ -61,8 +70,7 @@ test("an offer that an agent made is not claimed from the next one, which does n
 
 for (const exporter of ["udmabuf", "dma-heap"] as const)
   test(`${exporter}: a revoke takes nothing, says who is waited for, and the end comes when the last one lets go`, async () => {
-    await using agent = await GuestAgent.start(ALLOWED);
-    const [client, operator] = [await agent.connect(), await agent.connect()];
+    const [client, operator] = [await shared.connect(), await shared.connect()];
     const lease = await client.borrow({ buffer: BUFFER, exporter });
     const memory = lease.map();
     memory.store(4096, 32, 0x5eed);
@@ -92,20 +100,19 @@ for (const exporter of ["udmabuf", "dma-heap"] as const)
   });
 
 test("who gives it back has given it back at once", async () => {
-  await using agent = await GuestAgent.start(ALLOWED);
-  const client = await agent.connect();
+  const client = await shared.connect();
   const lease = await client.borrow({ buffer: BUFFER });
   lease.map().store(0, 32, 1);
 
   const ended = await lease.release();
 
   assert.deepEqual([ended.state, ended.proof?.method], ["revoked", "last-reference"]);
-  assert.equal((await client.borrow({ buffer: BUFFER })).map().load(0, 32), 0);
+  await using next = await client.borrow({ buffer: BUFFER });
+  assert.equal(next.map().load(0, 32), 0);
 });
 
 test("a process to which it was passed on keeps it, and its exit is the end", async () => {
-  await using agent = await GuestAgent.start(ALLOWED);
-  const [client, operator] = [await agent.connect(), await agent.connect()];
+  const [client, operator] = [await shared.connect(), await shared.connect()];
   const lease = await client.borrow({ buffer: BUFFER });
   const { id } = lease.delegation;
   const holder = passOn(lease);
@@ -119,8 +126,7 @@ test("a process to which it was passed on keeps it, and its exit is the end", as
 });
 
 test("a kept one is lent again, as fresh memory, once nobody has what was lent before", async () => {
-  await using agent = await GuestAgent.start(ALLOWED);
-  const [first, second] = [await agent.connect(), await agent.connect()];
+  const [first, second] = [await shared.connect(), await shared.connect()];
   const lease = await first.borrow({ buffer: BUFFER, keep: true });
   lease.map().store(0, 32, 7);
   const { id } = lease.delegation;
@@ -130,7 +136,7 @@ test("a kept one is lent again, as fresh memory, once nobody has what was lent b
 
   await assert.rejects(second.claim(id), { code: "NOT_READY" });
   await end(holder);
-  const again = await second.claim(id);
+  await using again = await second.claim(id);
 
   assert.deepEqual([again.delegation.state, again.map().load(0, 32)], ["active", 0]);
 });
@@ -189,8 +195,7 @@ test("where its warden is killed after the end was decided nobody can tell, and 
 });
 
 test("nobody looks into memory that is its borrower's alone", async () => {
-  await using agent = await GuestAgent.start(ALLOWED);
-  const operator = await agent.connect();
+  const operator = await shared.connect();
 
   await assert.rejects(operator.call("buffers.read", { name: BUFFER }), { code: "UNSUPPORTED" });
   await assert.rejects(operator.call("buffers.peek", { name: BUFFER, offset: 0 }), { message: /fresh pages/ });
