@@ -159,6 +159,23 @@ test("an agent ends promptly though somebody has it, and the next one does not c
   await end(holder);
 });
 
+test("of what nobody has any more but an agent that is killed, the next one has the proof", async () => {
+  const agent = await GuestAgent.start(ALLOWED);
+  const [client, operator] = [await agent.connect(), await agent.connect()];
+  const lease = await client.borrow({ buffer: BUFFER, keep: true });
+  const { id } = lease.delegation;
+  lease.close();
+  client.close();
+  await stateOf(operator, id, (it) => it.client === null);
+
+  await agent.kill();
+  await using next = await agent.restart();
+  const ended = await stateOf(await next.connect(), id, isRevoked);
+
+  const { method, scope, by } = ended.proof!;
+  assert.deepEqual({ method, scope, by }, { method: "last-reference", scope: "none", by: "last-word" });
+});
+
 test("where its warden is killed the agent's own copy tells when it has ended", async () => {
   await using agent = await GuestAgent.start(ALLOWED);
   const [client, operator] = [await agent.connect(), await agent.connect()];
@@ -198,5 +215,8 @@ test("nobody looks into memory that is its borrower's alone", async () => {
   const operator = await shared.connect();
 
   await assert.rejects(operator.call("buffers.read", { name: BUFFER }), { code: "UNSUPPORTED" });
-  await assert.rejects(operator.call("buffers.peek", { name: BUFFER, offset: 0 }), { message: /fresh pages/ });
+  await assert.rejects(operator.call("buffers.peek", { name: BUFFER, offset: 0 }), {
+    code: "UNSUPPORTED",
+    message: /fresh pages/,
+  });
 });

@@ -7,9 +7,11 @@
 // or listed, 1 where it cannot start, 2 where the agent broke the protocol.
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +24,7 @@
 #include <string_view>
 
 #include "error.h"
+#include "fd.h"
 #include "guard.h"
 #include "last_word.h"
 #include "pci.h"
@@ -37,6 +40,7 @@ namespace lendbuf {
 namespace {
 
 constexpr int kAgent = 3;
+constexpr int kAgentExitMs = 100;
 
 struct Options {
   std::string device;
@@ -150,6 +154,17 @@ std::unique_ptr<Device> Open(const Options& options) {
       VfioDevice::Options{.address = options.device, .bus_master = options.bus_master, .exporter = options.exporter});
 }
 
+// The copies that a dying agent has of exports count as references until the kernel has closed all of its descriptors.
+// Nothing is cut later for it: this is only for exports that cannot be cut.
+void AwaitAgent() {
+  ucred agent{};
+  socklen_t size = sizeof agent;
+  if (getsockopt(kAgent, SOL_SOCKET, SO_PEERCRED, &agent, &size)) return;
+  Fd process(static_cast<int>(syscall(SYS_pidfd_open, agent.pid, 0)));
+  pollfd exited{.fd = process.get(), .events = POLLIN};
+  if (process) poll(&exited, 1, kAgentExitMs);
+}
+
 int Run(const Options& options) {
   LastWord last_word(options.last_word);
   std::unique_ptr<Device> device = Open(options);
@@ -161,6 +176,7 @@ int Run(const Options& options) {
     fprintf(stderr, "lendbuf-warden %s: %s: revoking everything\n", options.device.c_str(), failure.what());
     status = 2;
   }
+  if (options.system_memory) AwaitAgent();
   auto unrevoked = warden.RevokeAll();
   auto ends_with_device = [](const Exports::Unrevoked& one) { return one.ends_with_device; };
   if (!unrevoked.empty() && device->Close()) std::erase_if(unrevoked, ends_with_device);
