@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
+import { after, before, test as testOf } from "node:test";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
 import type { Delegation } from "@lendbuf/shared/delegation";
@@ -18,6 +18,9 @@ async function stateOf(client: Connection, id: number, wanted: (it: Delegation) 
     if (wanted(delegation)) return delegation;
   throw new Error(`delegation ${id} is followed no more`);
 }
+
+/** What is waited for may never come. */
+const test = (name: string, run: () => Promise<void>) => testOf(name, { timeout: 60_000 }, run);
 
 const isRevoked = ({ state }: Delegation) => state === "revoked";
 
