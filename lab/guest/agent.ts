@@ -49,8 +49,8 @@ export class GuestAgent implements AsyncDisposable {
   }
 
   /** Another one on the same store and socket, once this one has ended. */
-  restart(): Promise<GuestAgent> {
-    return GuestAgent.start(this.#args, this.#folder);
+  restart(args = this.#args): Promise<GuestAgent> {
+    return GuestAgent.start(args, this.#folder);
   }
 
   /** Without a word. */

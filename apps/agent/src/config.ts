@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+import { parseSize } from "@lendbuf/shared/size";
 
 export interface Config {
   /** Of 127.0.0.1; 0: any free one. */
@@ -23,6 +25,8 @@ export interface Config {
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
   devices: DeviceChoice;
+  /** Buffers and devices of which may be lent what nothing takes back by force. */
+  allowIrrevocable: readonly string[];
 }
 
 /** Which devices are ours to lend. */
@@ -36,6 +40,8 @@ export interface DeviceChoice {
   rungs: readonly string[];
   /** Those that may start DMA by themselves. */
   busMasters: readonly string[];
+  /** Bytes of the machine's own memory; null: none. */
+  systemMemory: number | null;
 }
 
 /** The command line or the environment says something that cannot be. */
@@ -82,6 +88,18 @@ const OPTIONS = {
     env: "LENDBUF_SIMULATED",
     value: "on|off",
     help: "the simulated device sim0 (on)",
+  },
+  "system-memory": {
+    type: "string",
+    env: "LENDBUF_SYSTEM_MEMORY",
+    value: "SIZE",
+    help: "of this machine's own memory to lend, as the device ram0: 64MiB (none)",
+  },
+  "allow-irrevocable": {
+    type: "string",
+    env: "LENDBUF_ALLOW_IRREVOCABLE",
+    value: "NAME,…",
+    help: "buffers or devices that may be lent although nothing takes them back by force (none)",
   },
   "bus-master": {
     type: "string",
@@ -154,9 +172,11 @@ export function readConfig(args: string[], environment: Environment, uid: number
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
       revokeFeature: of("revoke-feature") ? number(of("revoke-feature"), 0, 1, 65_535) : null,
-      rungs: listed(of("rungs"), RUNGS),
+      rungs: someOf(of("rungs"), RUNGS),
       busMasters: functions(of("bus-master")),
+      systemMemory: memorySize(of("system-memory")),
     },
+    allowIrrevocable: names(of("allow-irrevocable")),
   };
 }
 
@@ -204,12 +224,20 @@ function oneOf(given: Given, choices: readonly [string, string]): string {
 
 const RUNGS = ["dma-buf-revoke", "vfio-feature-revoke", "device-close"];
 
-function listed(given: Given, choices: readonly string[]): string[] {
-  const names = given?.value.split(",").filter((name) => name !== "") ?? [];
-  for (const name of names)
+function someOf(given: Given, choices: readonly string[]): string[] {
+  for (const name of listed(given))
     if (!choices.includes(name))
       throw new ConfigError(`${given!.from} names "${name}"; it takes some of ${choices.join(", ")}.`);
-  return names;
+  return listed(given);
+}
+
+function memorySize(given: Given): number | null {
+  if (!given) return null;
+  const bytes = parseSize(given.value);
+  if (bytes && bytes % PAGE_SIZE === 0) return bytes;
+  throw new ConfigError(
+    `${given.from} is "${given.value}"; it takes a size in whole pages of ${PAGE_SIZE} bytes, such as 64MiB.`,
+  );
 }
 
 function pciDevices(given: Given): "auto" | string[] {
@@ -220,15 +248,24 @@ function pciDevices(given: Given): "auto" | string[] {
 const BDF = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 function functions(given: Given): string[] {
-  if (!given) return [];
-  const names = given.value
-    .toLowerCase()
-    .split(",")
-    .filter((name) => name !== "");
-  for (const name of names)
+  const functions = listed(given).map((name) => name.toLowerCase());
+  for (const name of functions)
     if (!BDF.test(name))
       throw new ConfigError(
-        `${given.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
+        `${given!.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
       );
-  return names;
+  return functions;
+}
+
+function names(given: Given): string[] {
+  for (const name of listed(given))
+    if (!BUFFER_NAME.test(name))
+      throw new ConfigError(
+        `${given!.from} names "${name}"; it takes names of buffers or devices, such as ram0/all or ram0.`,
+      );
+  return listed(given);
+}
+
+function listed(given: Given): string[] {
+  return given?.value.split(",").filter((name) => name !== "") ?? [];
 }

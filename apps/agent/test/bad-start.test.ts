@@ -44,6 +44,20 @@ describe("a command line that cannot be", () => {
       /^--devices names "01:00\.0"; a PCI device is written 0000:01:00\.0/,
     ],
     ["a bus master in words", ["--bus-master", "all"], {}, /^--bus-master names "all"; a PCI device is written/],
+    [
+      "memory in words",
+      ["--system-memory", "some"],
+      {},
+      /^--system-memory is "some"; it takes a size in whole pages of 4096/,
+    ],
+    ["no memory", ["--system-memory", "0"], {}, /^--system-memory is "0"; it takes a size/],
+    ["half a page of memory", ["--system-memory", "6KiB"], {}, /^--system-memory is "6KiB"; it takes a size/],
+    [
+      "something allowed that has no name",
+      ["--allow-irrevocable", "ram0,/all"],
+      {},
+      /^--allow-irrevocable names "\/all"; it takes names of buffers or devices, such as ram0\/all or ram0\.$/,
+    ],
     ["a simulated device, perhaps", ["--simulated", "perhaps"], {}, /^--simulated is "perhaps"; it takes on or off\.$/],
     [
       "a feature that is no number",

@@ -4,6 +4,7 @@ import { parseBdf } from "@lendbuf/host/pci-function";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
+import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
 
 export function exporterOption(): Option {
@@ -119,17 +120,4 @@ function wholeNumber(text: string, advice: string): number {
 
 function isNumber(text: string): boolean {
   return /^(\d+|0x[0-9a-f]+)$/i.test(text);
-}
-
-const UNITS: Record<string, number> = { "": 1, b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 };
-
-function parseSize(text: string): number | undefined {
-  if (/^0x[0-9a-f]+$/i.test(text)) return safe(Number(text));
-  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
-  const factor = UNITS[unit?.toLowerCase() ?? "?"];
-  return factor === undefined ? undefined : safe(Number(digits) * factor);
-}
-
-function safe(bytes: number): number | undefined {
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }

@@ -14,5 +14,5 @@ function compile(program, ...sources) {
 }
 
 const vfio = sourcesOf("warden").filter((source) => /\/(vfio_\w+|pci|revoke_method)\.cc$/.test(source));
-compile("warden-holder", "test/warden-holder.cc", "src/common/guard.cc");
+compile("warden-holder", "test/warden-holder.cc", "src/common/guard.cc", "src/common/packet.cc");
 compile("vfio-parts", "test/machine/vfio-parts.cc", ...vfio, ...sourcesOf("common"));

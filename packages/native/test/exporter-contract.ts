@@ -2,18 +2,25 @@
 import assert from "node:assert/strict";
 import { fstatSync } from "node:fs";
 import { Holder } from "./warden-holder.ts";
-import { type Lent, MEMORY, PLAIN, type Warden } from "./warden-process.ts";
+import { type Lent, PLAIN, type Warden } from "./warden-process.ts";
 
 export interface Case {
   name: string;
   run(): Promise<void>;
 }
 
-export interface Exporter {
-  /** A warden whose region 2 is 16 MiB of plain memory. */
+/** What every exporter needs to be tried. */
+export interface Lender {
+  /** A warden whose usual region is 16 MiB of plain memory. */
   start(): Warden;
   /** Of its best rung. */
-  method: "ftruncate" | "dma-buf-revoke" | "vfio-feature-revoke" | "device-close";
+  method: "ftruncate" | "dma-buf-revoke" | "vfio-feature-revoke" | "device-close" | "last-reference";
+  /** Whether its exports can be read-only; they can where it says nothing. */
+  lendsReadOnly?: boolean;
+}
+
+/** One that takes its exports back. */
+export interface Exporter extends Lender {
   /** What a fresh mmap of a revoked export, or the size of a memfd, shows. */
   probe: number;
   /** Brings what a holder stored to the device, or what the device has to the holder; where they do not share memory. */
@@ -39,18 +46,7 @@ export function contractOf(exporter: Exporter): Case[] {
     );
   };
   const cases: Case[] = [
-    {
-      name: "tests its rungs on exports of its own, and says of each whether it works or why not",
-      async run() {
-        await using warden = start();
-
-        const { works, method: best, rungs } = await warden.capability();
-
-        assert.deepEqual({ works, best }, { works: true, best: method });
-        assert.equal(rungs.find((rung) => rung.works)?.method, method);
-        for (const rung of rungs) assert.ok(rung.words.length > 0 && (rung.works || rung.error !== 0), rung.words);
-      },
-    },
+    ...generalCases(exporter),
     ...[false, true].map((readOnly) => ({
       name: `takes the memory from a process that mapped it, for good (read-only: ${readOnly})`,
       async run() {
@@ -119,49 +115,6 @@ export function contractOf(exporter: Exporter): Case[] {
       },
     },
     {
-      name: "says of what was never exported that it never was",
-      async run() {
-        await using warden = start();
-
-        const [entry] = await warden.revoke(12_345);
-
-        assert.deepEqual({ method: entry!.method, safe: entry!.safe }, { method: "never-exported", safe: true });
-      },
-    },
-    {
-      name: "lets nobody map a read-only export for writing",
-      async run() {
-        await using warden = start();
-        const { fd } = await warden.export({ readOnly: true });
-        await using holder = new Holder(fd);
-
-        const answers = await holder.doAll("map-writable", "map-readable", "make-writable");
-
-        assert.deepEqual(Object.values(answers), ["EACCES", "ok", "EACCES"]);
-      },
-    },
-    ...(
-      [
-        ["misaligned", [{ offset: 100, length: 4096 }], "not aligned"],
-        ["past the end", [{ offset: 16 << 20, length: 4096 }], "past the end"],
-        ["empty", [{ offset: 0, length: 0 }], "is empty"],
-        ["overlapping", [page(0), page(0)], "overlap"],
-      ] as const
-    ).map(([what, ranges, words]) => ({
-      name: `refuses ranges that are ${what}, and leaves nothing behind`,
-      async run() {
-        await using warden = start();
-        await warden.ready();
-        const open = warden.openFds();
-
-        const refused = await warden.export({ ranges });
-
-        assert.deepEqual({ fd: refused.fd, error: refused.error }, { fd: -1, error: EINVAL });
-        assert.ok(refused.words.includes(words), refused.words);
-        assert.equal(warden.openFds(), open);
-      },
-    })),
-    {
       name: "cuts everything within a second of its agent's end, and says so in its last word",
       async run() {
         await using warden = start();
@@ -185,6 +138,94 @@ export function contractOf(exporter: Exporter): Case[] {
     },
   ];
   return method === "device-close" ? cases : [...cases, ...buffersOf(exporter, isProof)];
+}
+
+/** What holds whether an export can be taken back or not. */
+export function generalCases({ start, method, lendsReadOnly = true }: Lender): Case[] {
+  return [
+    {
+      name: "tests its rungs on exports of its own, and says of each whether it works or why not",
+      async run() {
+        await using warden = start();
+
+        const { works, method: best, rungs } = await warden.capability();
+
+        assert.deepEqual({ works, best }, { works: true, best: method });
+        assert.equal(rungs.find((rung) => rung.works)?.method, method);
+        for (const rung of rungs) assert.ok(rung.words.length > 0 && (rung.works || rung.error !== 0), rung.words);
+      },
+    },
+    {
+      name: "says of what was never exported that it never was",
+      async run() {
+        await using warden = start();
+
+        const [entry] = await warden.revoke(12_345);
+
+        assert.deepEqual({ method: entry!.method, safe: entry!.safe }, { method: "never-exported", safe: true });
+      },
+    },
+    ...(
+      [
+        ["misaligned", [{ offset: 100, length: 4096 }], "not aligned"],
+        ["past the end", [{ offset: 16 << 20, length: 4096 }], "past the end"],
+        ["empty", [{ offset: 0, length: 0 }], "is empty"],
+        ["overlapping", [page(0), page(0)], "overlap"],
+      ] as const
+    ).map(([what, ranges, words]) => ({
+      name: `refuses ranges that are ${what}, and leaves nothing behind`,
+      async run() {
+        await using warden = start();
+        await warden.ready();
+        const open = warden.openFds();
+
+        const refused = await warden.export({ ranges });
+
+        assert.deepEqual({ fd: refused.fd, error: refused.error }, { fd: -1, error: EINVAL });
+        assert.ok(refused.words.includes(words), refused.words);
+        assert.equal(warden.openFds(), open);
+      },
+    })),
+    ...(lendsReadOnly ? readOnlyCases(start) : []),
+    ...(method === "device-close" ? [] : [descriptorCase(start, lendsReadOnly)]),
+  ];
+}
+
+function readOnlyCases(start: () => Warden): Case[] {
+  return [
+    {
+      name: "lets nobody map a read-only export for writing",
+      async run() {
+        await using warden = start();
+        const { fd } = await warden.export({ readOnly: true });
+        await using holder = new Holder(fd);
+
+        const answers = await holder.doAll("map-writable", "map-readable", "make-writable");
+
+        assert.deepEqual(Object.values(answers), ["EACCES", "ok", "EACCES"]);
+      },
+    },
+  ];
+}
+
+/** Of exporters that end one export and leave the others alone. */
+function descriptorCase(start: () => Warden, lendsReadOnly: boolean): Case {
+  return {
+    name: "leaves no descriptor behind after a hundred revokes",
+    async run() {
+      await using warden = start();
+      await warden.ready();
+      const open = warden.openFds();
+
+      for (let i = 0; i < 50; i++) {
+        const lent = [await warden.export(), await warden.export({ readOnly: lendsReadOnly })];
+        for (const one of lent) warden.letGo(one);
+        await warden.revoke(...lent.map(({ id }) => id));
+      }
+      await warden.revoke(99_999); // what is dropped after an answer is gone before the next one
+      assert.equal(warden.openFds(), open);
+    },
+  };
 }
 
 /** Of exporters that revoke one export and leave the others alone. */
@@ -241,21 +282,6 @@ function buffersOf({ start, sync }: Exporter, isProof: (entry: never) => void): 
         const loads = ["load 0", `load ${4 * KIB}`, `load ${12 * KIB}`];
 
         assert.deepEqual(Object.values(await borrower.doAll(...loads)), ["13", "12", "11"]);
-      },
-    },
-    {
-      name: "leaves no descriptor behind after a hundred revokes",
-      async run() {
-        await using warden = start();
-        await warden.ready();
-        const open = warden.openFds();
-
-        for (let i = 0; i < 50; i++) {
-          const lent = [await warden.export({ region: MEMORY }), await warden.export({ readOnly: true })];
-          await warden.revoke(...lent.map(({ id }) => id));
-        }
-        await warden.revoke(99_999); // what is dropped after an answer is gone before the next one
-        assert.equal(warden.openFds(), open);
       },
     },
   ];

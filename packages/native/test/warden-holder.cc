@@ -5,8 +5,10 @@
 #include <linux/dma-buf.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,6 +23,7 @@
 #include <thread>
 
 #include "../src/common/guard.h"
+#include "../src/common/packet.h"
 
 namespace {
 
@@ -31,6 +34,8 @@ size_t size;
 int faults = -1;
 int timeline = -1;
 int leaked = -1;
+int flight[2] = {-1, -1};
+pid_t heir = -1;
 
 std::string Answer(long result) { return result < 0 ? strerrorname_np(errno) : "ok"; }
 
@@ -63,6 +68,32 @@ std::string Fork() {
   }
   close(kExport);
   return "ok";
+}
+
+// Another process that has all that we have, until `reap`.
+std::string Spawn() {
+  heir = fork();
+  if (heir == 0)
+    for (;;) pause();
+  return Answer(heir);
+}
+
+std::string Reap() {
+  kill(heir, SIGKILL);
+  return Answer(waitpid(heir, nullptr, 0));
+}
+
+// Sends the export to nobody: from now on it is in a socket alone, until `land`.
+std::string Fly() {
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, flight)) return Answer(-1);
+  int fds[] = {kExport};
+  errno = lendbuf::SendPacket(flight[0], std::string("x"), fds);
+  return Answer(errno ? -1 : close(kExport));
+}
+
+std::string Land() {
+  close(flight[0]);
+  return Answer(close(flight[1]));
 }
 
 std::string Reopen(const std::string& path) {
@@ -140,6 +171,12 @@ std::string Do(const std::string& what, std::istream& arguments) {
   if (what == "store" && arguments >> number >> value) return Store(number, static_cast<char>(value));
   if (what == "make-writable") return Answer(mprotect(mapping, size, PROT_READ | PROT_WRITE));
   if (what == "fork") return Fork();
+  if (what == "spawn") return Spawn();
+  if (what == "reap") return Reap();
+  if (what == "fly") return Fly();
+  if (what == "land") return Land();
+  if (what == "close") return Answer(close(kExport));
+  if (what == "unmap") return Answer(munmap(mapping, size));
   if (what == "pwrite") return Answer(pwrite(kExport, "x", 1, 0));
   if (what == "punch") return Answer(fallocate(kExport, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPage));
   if (what == "allocate") return Answer(fallocate(kExport, 0, 0, kPage));

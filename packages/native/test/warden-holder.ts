@@ -6,7 +6,8 @@ import { Child } from "./node-child.ts";
 
 const common = fileURLToPath(new URL("../src/common/", import.meta.url));
 // Where there is no compiler, somebody has compiled it before.
-const program = process.env.LENDBUF_HOLDER ?? compiled("warden-holder.cc", `${common}guard.cc`, "-pthread");
+const program =
+  process.env.LENDBUF_HOLDER ?? compiled("warden-holder.cc", `${common}guard.cc`, `${common}packet.cc`, "-pthread");
 if (!process.env.LENDBUF_HOLDER) chmodSync(dirname(program), 0o755); // other users hold exports too
 
 /** A second process that holds an export. Without `uid` it is the test's own user. */

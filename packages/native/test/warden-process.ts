@@ -45,6 +45,8 @@ export interface WardenOptions {
   device?: readonly string[];
   /** By which it exports what is not asked of another; the first one of its device without. */
   exporter?: Kind;
+  /** Of what is exported without naming one; where the device has at least PLAIN and a page. */
+  region?: number;
   uid?: number;
   /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
   through?: (stateDirectory: string) => string[];
@@ -65,6 +67,7 @@ export class Warden {
   #waiting: { wants(packet: Got): boolean; resolve(packet: Got): void; reject(error: Error): void }[] = [];
   readonly #fds: number[] = [];
   readonly #exporter: Kind;
+  readonly #region: number;
   #ready: Promise<Packet<"ready">> | undefined;
 
   constructor(build: Build, options: WardenOptions = {}) {
@@ -73,6 +76,7 @@ export class Warden {
     this.socket = socket;
     const device = options.device ?? ["--device", "sim0", "--simulated"];
     this.#exporter = options.exporter ?? (options.device ? "vfio" : "memfd");
+    this.#region = options.region ?? MEMORY;
     const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath];
     const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
     const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
@@ -117,12 +121,18 @@ export class Warden {
     const serial = ++this.#serial;
     const id = request.id ?? this.nextId();
     const ranges = request.ranges ?? [{ offset: PLAIN, length: 4096 }];
-    const usual = { kind: this.#exporter, region: MEMORY, readOnly: false, scrubZero: false };
+    const usual = { kind: this.#exporter, region: this.#region, readOnly: false, scrubZero: false };
     this.socket.send(encodeExport({ ...usual, ...request, ranges, serial, id }));
     const packet = await this.#next(
       (one): one is Packet<"exported"> & Got => one.type === "exported" && one.serial === serial,
     );
     return { id: packet.id, fd: packet.fds[0] ?? -1, error: packet.error, words: packet.words };
+  }
+
+  /** Closes our copy, as the agent does where nothing but that could end an export. */
+  letGo({ fd }: Lent): void {
+    const index = this.#fds.indexOf(fd);
+    if (index >= 0) closeSync(this.#fds.splice(index, 1)[0]!);
   }
 
   /** Asks for revokes; resolves with all answers to this one, in the order of their coming. */

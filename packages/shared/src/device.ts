@@ -69,9 +69,10 @@ export interface PciAddress {
 }
 
 export interface Device {
-  /** `sim0`, or its BDF. */
+  /** `sim0`, `ram0`, or its BDF. */
   name: string;
-  kind: "simulated" | "vfio";
+  /** `memory`: the machine's own. */
+  kind: "simulated" | "vfio" | "memory";
   description: string;
   state: "starting" | "ready" | "lost";
   /** Why it is not ready, in words for people. */
@@ -83,7 +84,7 @@ export interface Device {
   access: "cdev" | "group" | null;
   /** Its memory was taken from everybody for now: see `devices.suspend`. */
   suspended: boolean;
-  /** Null for the simulated one. */
+  /** Null for all but VFIO's. */
   pci: PciAddress | null;
   /** The process that holds the device. */
   warden: { pid: number; instance: string; startedAt: number } | null;

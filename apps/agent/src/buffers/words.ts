@@ -1,6 +1,7 @@
 import { hexOf, type Peeked, type Width } from "@lendbuf/shared/buffer";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Store } from "../store/store.ts";
+import type { Warden } from "../wardens/warden.ts";
 import type { Buffer } from "./buffer.ts";
 
 export interface Word {
@@ -9,13 +10,13 @@ export interface Word {
   width: Width;
 }
 
-/** Loads words one after the other, each with one access of its width. @throws AgentError BAD_INPUT, DEVICE_LOST, or what the warden answers */
+/** Loads words one after the other, each with one access of its width. @throws AgentError BAD_INPUT, UNSUPPORTED, DEVICE_LOST, or what the warden answers */
 export async function peek(buffer: Buffer, { offset, width }: Word, count: number): Promise<Peeked> {
   const bytes = width / 8;
   const places = Array.from({ length: count }, (_, i) => placeOf(buffer, { offset: offset + i * bytes, width }));
   const values: string[] = [];
   for (const place of places) {
-    const value = await buffer.device.readyWarden().access({ ...place, width, value: null });
+    const value = await access(buffer, buffer.device.readyWarden(), { ...place, width, value: null });
     values.push(hexOf(value, width));
   }
   return { offset, width, values, at: Date.now() };
@@ -23,7 +24,7 @@ export async function peek(buffer: Buffer, { offset, width }: Word, count: numbe
 
 /**
  * Stores one word. What was asked is durable before it is done, and so is said where it could not be done.
- * @throws AgentError BAD_INPUT, DEVICE_LOST, STORE_READ_ONLY, or what the warden answers
+ * @throws AgentError BAD_INPUT, UNSUPPORTED, DEVICE_LOST, STORE_READ_ONLY, or what the warden answers
  */
 export async function poke(buffer: Buffer, word: Word, text: string, actor: string, store: Store): Promise<string> {
   const { offset, width } = word;
@@ -34,13 +35,24 @@ export async function poke(buffer: Buffer, word: Word, text: string, actor: stri
   const asked = { offset, width, value: hexOf(value, width) };
   store.record({ at: Date.now(), actor, action: "buffer.poked", buffer: buffer.name, detail: asked });
   try {
-    await warden.access({ ...place, width, value });
+    await access(buffer, warden, { ...place, width, value });
   } catch (cause) {
     const detail = { ...asked, why: cause instanceof Error ? cause.message : String(cause) };
     store.recordLater({ at: Date.now(), actor, action: "buffer.poke-failed", buffer: buffer.name, detail });
     throw cause;
   }
   return asked.value;
+}
+
+/** @throws AgentError UNSUPPORTED, DEVICE_LOST, or what the warden answers */
+async function access({ name }: Buffer, warden: Warden, word: Parameters<Warden["access"]>[0]): Promise<bigint> {
+  try {
+    return await warden.access(word);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EOPNOTSUPP") throw cause;
+    const words = `Buffer "${name}" cannot be read or written here: ${(cause as Error).message}.`;
+    throw new AgentError("UNSUPPORTED", words, { cause });
+  }
 }
 
 /** Where the device has the word: pages are whole in each range, so an aligned word is in one of them. */

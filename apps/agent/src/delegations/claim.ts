@@ -6,7 +6,8 @@ import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
-import type { Claimant, Live, Record } from "./live.ts";
+import { checkRevocable } from "./irrevocable.ts";
+import type { Claimant, Live, LiveExport, Record } from "./live.ts";
 import { consider, isFree, request, type Wish } from "./request.ts";
 
 /** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
@@ -34,7 +35,7 @@ export async function claim(
   if (live.record.state === "active") await replaceOldExport(core, live);
 
   checkPresent(claimant);
-  const chosen = choose(live.target, live.record.exporter);
+  const chosen = choose(core, live.target, live.record.exporter);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: "delegation.claimed",
@@ -54,7 +55,7 @@ export async function borrow(
   checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
-    const chosen = choose(target, fields.exporter);
+    const chosen = choose(core, target, fields.exporter);
     const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
       actor: caller.actor,
@@ -85,12 +86,15 @@ function checkPresent(claimant: Claimant): void {
 }
 
 /** By whom and by which way the memory is to be exported, and under which number. */
-type Chosen = Omit<NonNullable<Live["exported"]>, "fd">;
+type Chosen = Pick<LiveExport, "warden" | "exporter" | "id">;
 
-/** @throws AgentError DEVICE_LOST, UNSUPPORTED */
-function choose({ device }: Buffer<Live>, wanted: Exporter | null): Chosen {
+/** @throws AgentError DEVICE_LOST, UNSUPPORTED, NOT_ALLOWED */
+function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chosen {
+  const { device } = target;
   const warden = device.readyWarden();
-  return { warden, exporter: device.exporter(wanted), id: warden.nextExportId() };
+  const exporter = device.exporter(wanted);
+  checkRevocable(core, target, exporter);
+  return { warden, exporter, id: warden.nextExportId() };
 }
 
 function activation(
@@ -118,7 +122,7 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
   live.claimant = claimant;
   claimant.holding.add(live);
   const { warden, exporter, id: exportId } = chosen;
-  live.exported = { ...chosen, fd: -1 };
+  live.exported = { ...chosen, fd: -1, isLetGo: false, refusals: 0, retry: null };
   core.exports.add(warden, exportId, live);
   if (live.leaseEndsAt === null) startLease(core, live);
   let fd: number;

@@ -65,8 +65,7 @@ export interface Live {
   readonly target: Buffer<Live>;
   /** The connection that claimed it; null before that, and while a kept one waits for its account. */
   claimant: Claimant | null;
-  /** The warden of the export, and the agent's copy of its fd, which is closed when the end is proven. -1 until it is made. */
-  exported: { warden: Warden; exporter: Capability; id: number; fd: number } | null;
+  exported: LiveExport | null;
   /** Boot-clock milliseconds. */
   lapsesAt: number | null;
   /** When the client is told that its lease runs out. */
@@ -80,6 +79,20 @@ export interface Live {
   changed: Signal | null;
   /** Who asked for its end; the proof is recorded in their name. */
   endedBy: string;
+}
+
+/** An export whose end is not proven. */
+export interface LiveExport {
+  readonly warden: Warden;
+  readonly exporter: Capability;
+  readonly id: number;
+  /** The agent's copy, which is closed when the end is proven. -1 until it is made, and once it was let go. */
+  fd: number;
+  /** The copy was closed before the end, which it stood in the way of: see revocation/let-go.ts. */
+  isLetGo: boolean;
+  /** How often its end was asked for in vain, and when it is again. */
+  refusals: number;
+  retry: Deadline | null;
 }
 
 export function newLive(record: Record, target: Buffer<Live>): Live {

@@ -4,6 +4,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
+import { checkRevocable } from "./irrevocable.ts";
 import { BLANK, type Live, type Record } from "./live.ts";
 import { offerFields, startOffer } from "./queue.ts";
 
@@ -40,7 +41,7 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
   const account = accountOf(caller, wish);
   const share = checkAccess(target, wish);
   checkLease(core, wish.leaseMs);
-  checkExporter(target, wish.exporter);
+  checkExporter(core, target, wish.exporter);
   const free = isFree(target, share);
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
@@ -110,8 +111,8 @@ function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
 }
 
 /** Whoever waits in line for a device that is not there yet hears of it at the claim. */
-function checkExporter({ device }: Buffer<Live>, exporter: Exporter | null): void {
-  if (exporter !== null && device.isReady) device.exporter(exporter);
+function checkExporter(core: Core, target: Buffer<Live>, wanted: Exporter | null): void {
+  if (target.device.isReady) checkRevocable(core, target, target.device.exporter(wanted));
 }
 
 function checkLimits(core: Core, account: string, waits: boolean): void {

@@ -1,4 +1,4 @@
-import type { Proof } from "@lendbuf/shared/delegation";
+import type { Method, Proof } from "@lendbuf/shared/delegation";
 import { Buffer } from "../buffers/buffer.ts";
 import type { Core } from "../core.ts";
 import { OPENED_ANEW } from "../devices/vfio.ts";
@@ -109,8 +109,7 @@ function judge(core: Core, record: Record, heard: Map<string, Testimony>): Verdi
     return { listen: true, unproven: false, errno: null, waitingFor: "the warden of the agent before still revokes" };
   }
   const errno = testimony.kind === "spoken" ? testimony.unrevoked.get(exported.id) : undefined;
-  if (testimony.kind === "spoken" && errno === undefined)
-    return { proof: { ...OF_LAST_WORD, method: exported.method ?? "ftruncate", probe: "its warden's last word" } };
+  if (testimony.kind === "spoken" && errno === undefined) return { proof: ofLastWord(exported.method ?? "ftruncate") };
   const device = core.devices.get(record.device);
   // A memfd lives on without its device, so only its warden or its death by truncation tells.
   if (device?.kind.opensOnce && exported.method !== "ftruncate") {
@@ -134,11 +133,19 @@ function judge(core: Core, record: Record, heard: Map<string, Testimony>): Verdi
     listen: false,
     unproven: true,
     errno: errno!,
-    waitingFor: `its warden's last word is that the kernel answered ${errno}`,
+    waitingFor:
+      exported.method === "last-reference"
+        ? "others had it still at its warden's end, and nothing takes it back by force: only a restart of the machine proves the end"
+        : `its warden's last word is that the kernel answered ${errno}`,
   };
 }
 
 const OF_LAST_WORD = { scope: "buffer", by: "last-word", answer: "0", durationUs: null } as const;
+
+function ofLastWord(method: Method): Proof {
+  const scope = method === "last-reference" ? "none" : OF_LAST_WORD.scope;
+  return { ...OF_LAST_WORD, method, scope, probe: "its warden's last word" };
+}
 
 function show(core: Core, live: Live, verdict: Exclude<Verdict, { proof: Proof }>): void {
   const { record } = live;

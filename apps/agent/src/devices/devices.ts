@@ -2,6 +2,7 @@ import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import type { DeviceChoice } from "../config.ts";
 import { Device, type DeviceHandlers, type DeviceOptions } from "./device.ts";
 import type { DeviceKind } from "./kind.ts";
+import { systemMemory } from "./memory.ts";
 import { vfioAddresses } from "./pci.ts";
 import { SIMULATED_DEVICE } from "./simulated.ts";
 import { vfioDevice } from "./vfio.ts";
@@ -30,6 +31,7 @@ export class Devices {
       return device;
     };
     if (choice.simulated) this.#add(SIMULATED_DEVICE);
+    if (choice.systemMemory !== null) this.#add(systemMemory(choice.systemMemory));
     for (const bdf of this.#wanted()) this.#add(this.#kindOf(bdf));
   }
 

@@ -64,11 +64,11 @@ export class Scans {
     return this.#next;
   }
 
-  /** The file of an export that is still ours to look at. */
+  /** The file of an export that has not ended; of one whose descriptor we let go it is what was seen before. */
   keyOf({ exported }: Live): string | undefined {
-    if (!exported || exported.fd < 0) return undefined;
+    if (!exported) return undefined;
     let key = this.#keys.get(exported);
-    if (key === undefined) this.#keys.set(exported, (key = keyOf(fstatSync(exported.fd))));
+    if (key === undefined && exported.fd >= 0) this.#keys.set(exported, (key = keyOf(fstatSync(exported.fd))));
     return key;
   }
 

@@ -6,12 +6,16 @@ import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { advance } from "../delegations/queue.ts";
 import { renew } from "../delegations/renew.ts";
-import { answerOf, proofOf } from "../wardens/proof.ts";
+import { StillHeld } from "../wardens/last-reference.ts";
+import { answerOf, obstacleOf, proofOf } from "../wardens/proof.ts";
 import type { RevokedEntry, Warden } from "../wardens/warden.ts";
 import { idsOf, othersOf } from "./blast-radius.ts";
+import { letGo } from "./let-go.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5000;
+/** Where holders let go by themselves, it is to be seen soon. */
+const LAST_LOOK_MS = 1000;
 /** An end that is proven within this time is recorded at once; of one that takes longer the decision is recorded first. */
 const PROMPT_MS = 20;
 /** A revoke that takes longer is shown with what it waits for. */
@@ -39,17 +43,23 @@ export function end(core: Core, lives: readonly Live[], reason: EndReason, actor
   advanceTargets(core, unexported);
 }
 
-/** Waits until all have ended, or so long; whoever has not is `revoking` still. What nobody can prove any more is not waited for. */
+/** Waits until all have ended, or so long; whoever has not is `revoking` still. What nobody can prove any more, or hasten, is not waited for. */
 export async function ended(core: Core, lives: readonly Live[], withinMs: number): Promise<void> {
   const until = core.clock.now() + withinMs;
   for (const live of lives) {
-    while (!isFinal(live.record.state) && !live.record.revocation?.unproven && core.clock.now() < until) {
+    while (!isFinal(live.record.state) && mayComeSoon(live) && core.clock.now() < until) {
       const changed = (live.changed ??= new Signal());
       const alarm = core.clock.at(until, () => changed.notify());
       await changed.next();
       alarm.cancel();
     }
   }
+}
+
+/** A second look at what nothing takes back has still found others: they may have it for hours. */
+function mayComeSoon({ record, exported }: Live): boolean {
+  const isTheirs = exported?.exporter.scope === "none" && exported.refusals > 1;
+  return !record.revocation?.unproven && !isTheirs;
 }
 
 function revoke(core: Core, lives: readonly Live[], reason: EndReason, actor: string): void {
@@ -89,7 +99,7 @@ function watch(core: Core, lives: readonly Live[], actor: string): void {
 
 /** Most ends are proven before their decision would be written; then one row tells both. */
 function recordDecision(core: Core, lives: readonly Live[], actor: string): void {
-  const open = lives.filter(({ record }) => record.state === "revoking");
+  const open = lives.filter(({ record }) => record.state === "revoking" && !record.revocation?.unproven);
   if (open.length === 0) return;
   const { reason, revocation } = open[0]!.record;
   const patch = { state: "revoking", reason, ending: null, revocation } as const;
@@ -139,6 +149,7 @@ function ask(core: Core, lives: readonly Live[]): void {
   }
   for (const [warden, its] of byWarden) {
     const single = its.filter(({ exported }) => exported!.exporter.scope !== "device");
+    for (const live of single) letGo(core, live);
     if (single.length > 0) warden.revoke(single.map((live) => live.exported!.id));
     if (its[0]!.target.device.takesWhole) askDevice(core, warden, its);
   }
@@ -159,11 +170,14 @@ function askDevice(core: Core, warden: Warden, its: readonly Live[]): void {
 async function cutOrphans(core: Core, lives: readonly Live[]): Promise<void> {
   const findings = await Promise.all(
     lives.map(async (live): Promise<Finding> => {
+      const { exported } = live;
+      if (exported?.isLetGo) return { live, proof: null, errno: null };
       // An fd that never reached us was never handed on, and went with its warden.
-      if (!live.exported || live.exported.fd < 0) return { live, proof: NEVER_EXPORTED, errno: null };
+      if (!exported || exported.fd < 0) return { live, proof: NEVER_EXPORTED, errno: null };
       try {
-        return { live, proof: await live.target.device.cut(live.exported.fd, live.exported.exporter), errno: null };
+        return { live, proof: await live.target.device.cut(exported.fd, exported.exporter), errno: null };
       } catch (cause) {
+        if (cause instanceof StillHeld) return { live, proof: null, errno: cause.code, obstacle: cause.message };
         core.log.error(
           { delegation: live.record.id, cause },
           "the agent could not cut an export whose warden has died",
@@ -189,7 +203,9 @@ export function takeResults(core: Core, warden: Warden, entries: readonly Revoke
   const findings: Finding[] = [];
   for (const entry of entries) {
     const live = core.exports.find(warden, entry.id);
-    if (live) findings.push({ live, proof: proofOf(entry, live.exported!.exporter), errno: answerOf(entry) });
+    if (!live) continue;
+    const proof = proofOf(entry, live.exported!.exporter);
+    findings.push({ live, proof, errno: answerOf(entry), obstacle: obstacleOf(entry) });
   }
   conclude(core, findings);
 }
@@ -208,14 +224,17 @@ interface Finding {
   live: Live;
   proof: Proof | null;
   errno: string | null;
+  /** On what it waits, where that is known better than by the errno. */
+  obstacle?: string | null;
 }
 
 function conclude(core: Core, findings: readonly Finding[]): void {
   const groups = new Map<string, { lives: Live[]; proof: Proof }>();
   const closing: number[] = [];
-  for (const { live, proof, errno } of findings) {
+  for (const { live, proof, errno, obstacle } of findings) {
     if (!proof) {
-      tryAgain(core, live, errno);
+      if (live.exported?.isLetGo && live.exported.warden.isGone) giveUp(core, live);
+      else tryAgain(core, live, errno, obstacle ?? null);
       continue;
     }
     forgetExport(core, live, closing);
@@ -264,23 +283,43 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
 /** Its end is proven: our copy of its fd is to be closed. */
 function forgetExport(core: Core, live: Live, closing: number[]): void {
   if (!live.exported) return;
-  const { warden, id, fd } = live.exported;
+  const { warden, id, fd, retry } = live.exported;
+  retry?.cancel();
   core.exports.delete(warden, id);
   live.exported = null;
   if (fd >= 0) closing.push(fd);
 }
 
-function tryAgain(core: Core, live: Live, errno: string | null): void {
+function tryAgain(core: Core, live: Live, errno: string | null, obstacle: string | null): void {
+  const { exported } = live;
+  if (!exported) return;
   const before = live.record.revocation;
-  const attempts = before?.attempts ?? 1;
   if (before) {
-    const waitingFor = `the kernel answered ${errno}; attempt ${attempts + 1} follows`;
-    core.ledger.show([live], { revocation: { ...before, attempts: attempts + 1, lastErrno: errno, waitingFor } });
+    const attempts = before.attempts + 1;
+    const waitingFor = obstacle ?? `the kernel answered ${errno}; attempt ${attempts} follows`;
+    core.ledger.show([live], { revocation: { ...before, attempts, lastErrno: errno, waitingFor } });
   }
-  const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10));
-  if (live.exported?.exporter.scope === "device") return lookAgain(core, live.exported.warden, delay);
-  core.clock.after(delay, () => {
-    if (live.exported) ask(core, [live]);
+  const { warden, exporter } = exported;
+  const last = exporter.scope === "none" ? LAST_LOOK_MS : LAST_RETRY_MS;
+  const delay = Math.min(last, FIRST_RETRY_MS * 2 ** Math.min(exported.refusals, 10));
+  exported.refusals++;
+  if (exporter.scope === "device") return lookAgain(core, warden, delay);
+  exported.retry?.cancel();
+  exported.retry = core.clock.after(delay, () => {
+    if (live.exported === exported) ask(core, [live]);
+  });
+}
+
+/** Whoever could have told has gone: its warden has died, and our copy was let go before. */
+function giveUp(core: Core, live: Live): void {
+  const { revocation } = live.record;
+  if (!revocation || revocation.unproven) return;
+  const waitingFor =
+    "its warden has died, and nobody else can tell who has it: only a restart of the machine proves the end";
+  core.ledger.settle([live], {
+    actor: "agent",
+    action: "delegation.unproven",
+    patch: { state: "revoking", revocation: { ...revocation, unproven: true, waitingFor } },
   });
 }
 

@@ -2,6 +2,7 @@ import type { RevokedEntry } from "@lendbuf/native/warden/protocol";
 import type { Method, Proof } from "@lendbuf/shared/delegation";
 import type { Capability } from "@lendbuf/shared/device";
 import { errnoName } from "./errno.ts";
+import { heldWords } from "./last-reference.ts";
 
 /** What a warden answered to a revoke of an export of this exporter; null where it proves no end. */
 export function proofOf(entry: RevokedEntry, exporter: Capability): Proof | null {
@@ -21,6 +22,11 @@ export function proofOf(entry: RevokedEntry, exporter: Capability): Proof | null
 /** The errno's name, or "0". */
 export function answerOf({ error }: RevokedEntry): string {
   return error === 0 ? "0" : errnoName(error);
+}
+
+/** On what the end waits, where a warden's answer says more than an errno. */
+export function obstacleOf({ method, probe }: RevokedEntry): string | null {
+  return method === "last-reference" && probe > 0 ? heldWords(probe) : null;
 }
 
 /** What the look afterwards saw. A mapping that fails proves nothing where none ever worked. */

@@ -1,4 +1,5 @@
 // lendbuf-warden --device NAME --simulated --instance UUID --last-word PATH
+// lendbuf-warden --device NAME --system-memory BYTES --instance…
 // lendbuf-warden --device 0000:01:00.0 [--bus-master on|off] [--revoke-feature NUMBER] [--rungs METHOD,METHOD]
 // --instance…
 //
@@ -6,25 +7,30 @@
 // or listed, 1 where it cannot start, 2 where the agent broke the protocol.
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include "error.h"
+#include "fd.h"
 #include "guard.h"
 #include "last_word.h"
 #include "pci.h"
 #include "request.h"
 #include "simulated.h"
+#include "system_memory.h"
 #include "uapi.h"
 #include "vfio_device.h"
 #include "warden.h"
@@ -34,12 +40,14 @@ namespace lendbuf {
 namespace {
 
 constexpr int kAgent = 3;
+constexpr int kAgentExitMs = 100;
 
 struct Options {
   std::string device;
   std::string instance;
   std::string last_word;
   bool simulated = false;
+  std::optional<uint64_t> system_memory;  // bytes
   bool bus_master = false;
   VfioExporter::Options exporter;
 };
@@ -67,6 +75,13 @@ uint32_t ReadFeature(const char* digits) {
                     std::to_string(uapi::kFirstFreeVfioFeature));
 }
 
+uint64_t ReadBytes(const char* digits) {
+  char* end;
+  unsigned long long bytes = strtoull(digits, &end, 10);
+  if (isdigit(*digits) && !*end) return bytes;
+  throw Refusal(EINVAL, "--system-memory is a number of bytes");
+}
+
 std::vector<std::string> Split(const std::string& list) {
   std::vector<std::string> words;
   std::istringstream rest(list);
@@ -82,24 +97,28 @@ Options ParseOptions(int count, char** arguments) {
                           {"revoke-feature", required_argument, nullptr, 'r'},
                           {"rungs", required_argument, nullptr, 'u'},
                           {"simulated", no_argument, nullptr, 's'},
+                          {"system-memory", required_argument, nullptr, 'm'},
                           {}};
   Options options;
   for (int found; (found = getopt_long(count, arguments, "", known, nullptr)) != -1;) {
     if (found == 'b') options.bus_master = ReadSwitch(optarg);
     if (found == 'd') options.device = optarg;
     if (found == 'i') options.instance = optarg;
+    if (found == 'm') options.system_memory = ReadBytes(optarg);
     if (found == 'l') options.last_word = optarg;
     if (found == 'r') options.exporter.revoke_feature = ReadFeature(optarg);
     if (found == 'u') options.exporter.rungs = Split(optarg);
     if (found == 's') options.simulated = true;
     if (found == '?') throw Refusal(EINVAL, "unknown option");
   }
-  bool names_device = options.simulated ? IsPlain(options.device) : IsPciAddress(options.device);
+  bool is_ours = options.simulated || options.system_memory;
+  bool names_device = is_ours ? IsPlain(options.device) : IsPciAddress(options.device);
   if (!names_device || !IsPlain(options.instance) || options.last_word.empty() || optind != count)
-    throw Refusal(
-        EINVAL,
-        "usage: lendbuf-warden (--device NAME --simulated | --device 0000:01:00.0 [--bus-master on|off] "
-        "[--revoke-feature NUMBER] [--rungs METHOD,METHOD]) --instance UUID --last-word PATH (the agent starts it)");
+    throw Refusal(EINVAL,
+                  "usage: lendbuf-warden (--device NAME --simulated | --device NAME --system-memory BYTES | --device "
+                  "0000:01:00.0 "
+                  "[--bus-master on|off] [--revoke-feature NUMBER] [--rungs METHOD,METHOD]) --instance UUID "
+                  "--last-word PATH (the agent starts it)");
   return options;
 }
 
@@ -130,8 +149,20 @@ void RaiseFileLimit() {
 
 std::unique_ptr<Device> Open(const Options& options) {
   if (options.simulated) return std::make_unique<SimulatedDevice>();
+  if (options.system_memory) return std::make_unique<SystemMemoryDevice>(*options.system_memory);
   return std::make_unique<VfioDevice>(
       VfioDevice::Options{.address = options.device, .bus_master = options.bus_master, .exporter = options.exporter});
+}
+
+// The copies that a dying agent has of exports count as references until the kernel has closed all of its descriptors.
+// Nothing is cut later for it: this is only for exports that cannot be cut.
+void AwaitAgent() {
+  ucred agent{};
+  socklen_t size = sizeof agent;
+  if (getsockopt(kAgent, SOL_SOCKET, SO_PEERCRED, &agent, &size)) return;
+  Fd process(static_cast<int>(syscall(SYS_pidfd_open, agent.pid, 0)));
+  pollfd exited{.fd = process.get(), .events = POLLIN};
+  if (process) poll(&exited, 1, kAgentExitMs);
 }
 
 int Run(const Options& options) {
@@ -145,6 +176,7 @@ int Run(const Options& options) {
     fprintf(stderr, "lendbuf-warden %s: %s: revoking everything\n", options.device.c_str(), failure.what());
     status = 2;
   }
+  if (options.system_memory) AwaitAgent();
   auto unrevoked = warden.RevokeAll();
   auto ends_with_device = [](const Exports::Unrevoked& one) { return one.ends_with_device; };
   if (!unrevoked.empty() && device->Close()) std::erase_if(unrevoked, ends_with_device);

@@ -1,6 +1,6 @@
 "use client";
 import type { BufferView } from "@lendbuf/shared/buffer";
-import { exporterOf } from "@lendbuf/shared/device";
+import { type Capability, exporterOf } from "@lendbuf/shared/device";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import { formatHex, Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
@@ -13,6 +13,13 @@ const EXPORTS: Record<Exporter, string> = {
   udmabuf: "dma-buf of fresh system memory",
   "dma-heap": "dma-buf of fresh system memory",
 };
+
+/** What a borrower finds in it. */
+function contentsWords(capability: Capability | null | undefined, { scrub }: BufferView): string {
+  if (capability?.exporter === "staged") return ", and which starts as zeros";
+  if (capability?.works && capability.scope === "none") return ", all zeros";
+  return scrub === "zero" ? ", zeroed before" : ", with what the last borrower left in it";
+}
 
 /** What will be exported, how it can be taken back here, and what that would cost others. */
 export function WhatItMeans({ buffer, exporter }: { buffer: BufferView; exporter: Exporter | null }) {
@@ -27,11 +34,7 @@ export function WhatItMeans({ buffer, exporter }: { buffer: BufferView; exporter
         <Size bytes={buffer.size} /> of <span className="code">{buffer.device}</span>, BAR {buffer.region} at{" "}
         <span className="code">{buffer.ranges.map(({ offset }) => formatHex(offset)).join(", ")}</span>
         {capability && ` as a ${EXPORTS[capability.exporter]}`}
-        {capability?.exporter === "staged"
-          ? ", and which starts as zeros"
-          : buffer.scrub === "zero"
-            ? ", zeroed before"
-            : ", with what the last borrower left in it"}
+        {contentsWords(capability, buffer)}
       </dd>
       <dt className="text-muted">Back</dt>
       <dd>{capability ? capabilityWords(capability) : "Not known: the device has not been tested yet."}</dd>
