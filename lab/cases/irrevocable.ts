@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { after, before, test as testOf } from "node:test";
+import { after, before, test } from "node:test";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
 import type { Delegation } from "@lendbuf/shared/delegation";
@@ -11,16 +11,15 @@ import { GuestAgent } from "../guest/agent.ts";
 const BUFFER = "ram0/all";
 const MEMORY = ["--simulated", "off", "--devices", "none", "--system-memory", "1MiB"];
 const ALLOWED = [...MEMORY, "--allow-irrevocable", "ram0"];
+const WAIT_MS = 20_000;
 const HELD = /\d+ references? to it remains?: nothing takes it back by force; it ends when its holders let go/;
 
 async function stateOf(client: Connection, id: number, wanted: (it: Delegation) => boolean): Promise<Delegation> {
-  for await (const delegation of client.subscribe("delegations.follow", { id }))
+  const signal = AbortSignal.timeout(WAIT_MS); // a case that hangs would keep all others from being told
+  for await (const delegation of client.subscribe("delegations.follow", { id }, { signal }))
     if (wanted(delegation)) return delegation;
   throw new Error(`delegation ${id} is followed no more`);
 }
-
-/** What is waited for may never come. */
-const test = (name: string, run: () => Promise<void>) => testOf(name, { timeout: 60_000 }, run);
 
 const isRevoked = ({ state }: Delegation) => state === "revoked";
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -70,11 +71,13 @@ std::string Fork() {
   return "ok";
 }
 
-// Another process that has all that we have, until `reap`.
+// Another process that has all that we have, until `reap` or our end.
 std::string Spawn() {
   heir = fork();
-  if (heir == 0)
+  if (heir == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) pause();
+  }
   return Answer(heir);
 }
 
