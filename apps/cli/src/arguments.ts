@@ -1,9 +1,11 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
 import { spawnSync } from "node:child_process";
 import { parseBdf } from "@lendbuf/host/pci-function";
+import type { Method } from "@lendbuf/shared/api";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
+import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { InvalidArgumentError, Option } from "commander";
 
 export function exporterOption(): Option {
@@ -61,6 +63,24 @@ export function account(text: string): string {
     : undefined;
   if (answer?.status !== 0) throw new InvalidArgumentError("No such user here. Write uid:1000 or a user's name.");
   return `uid:${answer.stdout.trim()}`;
+}
+
+/** Of the API. */
+export function method(text: string): Method {
+  if (isMethod(text)) return text;
+  const [noun] = text.split(".");
+  const alike = Object.keys(PROCEDURES).filter((one) => one.startsWith(`${noun}.`));
+  throw new InvalidArgumentError(
+    `There is no such method. ${alike.length > 0 ? `Of ${noun} there are` : "There are"} ${(alike.length > 0 ? alike : Object.keys(PROCEDURES)).join(", ")}.`,
+  );
+}
+
+export function jsonObject(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {}
+  throw new InvalidArgumentError(`Write a JSON object, in quotes for the shell: '{"id":17}'.`);
 }
 
 export function size(text: string): number {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import pkg from "../package.json" with { type: "json" };
 import { addAudit } from "./commands/audit.ts";
 import { addBuffers } from "./commands/buffers.ts";
+import { addCall } from "./commands/call.ts";
 import { addClaim } from "./commands/claim.ts";
 import { addDefine } from "./commands/define.ts";
 import { addDelegate } from "./commands/delegate.ts";
@@ -18,13 +19,16 @@ import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
+import { addRead } from "./commands/read.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
+import { addSession } from "./commands/session.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 import { addToken } from "./commands/token.ts";
 import { addUndefine } from "./commands/undefine.ts";
 import { addWatch } from "./commands/watch.ts";
+import { addWhoami } from "./commands/whoami.ts";
 
 export function buildProgram(): Command {
   const program = new Command("lendbuf")
@@ -48,8 +52,10 @@ export function buildProgram(): Command {
     addHolders,
     addDmabufs,
     addWatch,
+    addRead,
     addAudit,
     addDoctor,
+    addWhoami,
   ])
     add(program);
   program.commandsGroup("Lend and borrow:");
@@ -57,7 +63,9 @@ export function buildProgram(): Command {
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");
-  for (const add of [addLogin, addToken]) add(program);
+  for (const add of [addLogin, addSession, addToken]) add(program);
+  program.commandsGroup("For scripts:");
+  addCall(program);
   addExitCodes(program);
   return program;
 }

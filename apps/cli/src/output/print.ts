@@ -1,7 +1,7 @@
 import { once } from "node:events";
 
 /** Writes to stdout and waits while the reader is slow. */
-export async function print(text: string): Promise<void> {
+export async function print(text: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, "drain");
 }
 
