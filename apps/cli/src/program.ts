@@ -5,6 +5,7 @@ import { addAudit } from "./commands/audit.ts";
 import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
 import { addClaim } from "./commands/claim.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addDefine } from "./commands/define.ts";
 import { addDelegate } from "./commands/delegate.ts";
 import { addDelegations } from "./commands/delegations.ts";
@@ -65,7 +66,7 @@ export function buildProgram(): Command {
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);
   program.commandsGroup("For scripts:");
-  addCall(program);
+  for (const add of [addCall, addCompletion]) add(program);
   addExitCodes(program);
   return program;
 }

@@ -3,7 +3,7 @@ import { type Giving, planUnbind, unbind } from "@lendbuf/host/binding/unbind";
 import { HostControl } from "@lendbuf/host/host-control";
 import { pciFunction } from "@lendbuf/host/pci-function";
 import { type Command, Option } from "commander";
-import { bdfs } from "../arguments.ts";
+import { bdfs, deviceName } from "../arguments.ts";
 import { ask } from "../ask.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure, usageFailure } from "../failure.ts";
@@ -35,7 +35,7 @@ function switchOf(device: Command, name: "suspend" | "resume", description: stri
   device
     .command(name)
     .description(description)
-    .argument("<device>", "as `lendbuf devices` names it")
+    .argument("<device>", "as `lendbuf devices` names it", deviceName)
     .action((name_: string, _options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
         const seen = await agent.call(`devices.${name}`, { name: name_ });
