@@ -18,6 +18,7 @@ import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
 import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
+import { addMan } from "./commands/man.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
 import { addRead } from "./commands/read.ts";
@@ -42,7 +43,10 @@ export function buildProgram(): Command {
     // Errors are reported in one place, main.ts.
     .configureOutput({ outputError: () => {} })
     .exitOverride()
-    .addHelpText("after", "\nlendbuf help exit-codes lists the exit codes.");
+    .addHelpText(
+      "after",
+      "\nlendbuf help exit-codes lists the exit codes; lendbuf help man | man -l - shows the whole manual.",
+    );
 
   program.commandsGroup("Look:");
   for (const add of [
@@ -68,5 +72,6 @@ export function buildProgram(): Command {
   program.commandsGroup("For scripts:");
   for (const add of [addCall, addCompletion]) add(program);
   addExitCodes(program);
+  addMan(program);
   return program;
 }
