@@ -1,5 +1,6 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
 import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import type { Method } from "@lendbuf/shared/api";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
@@ -113,6 +114,14 @@ export function range(text: string, before: Range[] = []): Range[] {
 
 export const leaseOption = () =>
   new Option("--for <duration>", "how long the lease is: 90 (seconds), 15m, 1h30m, 2d").argParser(duration);
+
+/** `USR1` or `SIGUSR1`. */
+export function signalName(text: string): NodeJS.Signals {
+  const name = text.toUpperCase().replace(/^(?!SIG)/, "SIG");
+  if (!Object.hasOwn(constants.signals, name))
+    throw new InvalidArgumentError("Write a signal as USR1 or SIGUSR1; kill -l lists them.");
+  return name as NodeJS.Signals;
+}
 
 export const widthOption = () =>
   new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {

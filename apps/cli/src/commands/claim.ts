@@ -5,9 +5,11 @@ import { formatSize } from "@lendbuf/shared/size";
 import type { Command } from "commander";
 import { delegationId } from "../arguments.ts";
 import { EXIT } from "../exit-codes.ts";
+import { usageFailure } from "../failure.ts";
 import { describeAccess } from "../output/delegation.ts";
 import { printJsonLine, printLine } from "../output/print.ts";
 import { clock, relative } from "../output/time.ts";
+import { addSignalOptions, beforeEndOf, type SignalOptions } from "../running/before-end.ts";
 import { type Follower, follow } from "../running/follow.ts";
 import { followerOnStderr } from "../running/follower.ts";
 import { giveBack } from "../running/give-back.ts";
@@ -18,22 +20,24 @@ import { SignalRelay } from "../running/signal-relay.ts";
 import { withAgent } from "../session.ts";
 
 export function addClaim(program: Command): void {
-  program
+  const claim = program
     .command("claim")
     .description("take what was offered and hold it until Ctrl-C, or run a command with it as exec does")
     .argument("<id>", "which delegation", delegationId)
     .argument("[command...]", "after --: what to run, and its arguments")
-    .usage("<id> [options] [-- <command...>]")
-    .action((id: number, words: string[], _options, command: Command) =>
-      withAgent(command, async (agent, { json }) => {
-        const relay = new SignalRelay();
-        const lease = await agent.claim(id, { signal: relay.interrupted });
-        process.exitCode =
-          words.length > 0
-            ? await run(agent, lease, words, relay, followerOnStderr(json))
-            : await hold(agent, lease, relay.interrupted, json);
-      }),
-    );
+    .usage("<id> [options] [-- <command...>]");
+  addSignalOptions(claim).action((id: number, words: string[], options: SignalOptions, command: Command) => {
+    const beforeEnd = beforeEndOf(options);
+    if (beforeEnd && words.length === 0) throw usageFailure("--signal is for a command: name one after --.");
+    return withAgent(command, async (agent, { json }) => {
+      const relay = new SignalRelay();
+      const lease = await agent.claim(id, { signal: relay.interrupted });
+      process.exitCode =
+        words.length > 0
+          ? await run(agent, lease, words, relay, followerOnStderr(json), { beforeEnd })
+          : await hold(agent, lease, relay.interrupted, json);
+    });
+  });
 }
 
 /** Until it ends, or until this process is told to end. */

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import type { Command, Help } from "commander";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { bold, paragraph, preformatted, roff, section, subsection, tagged } from "./roff.ts";
@@ -67,7 +68,8 @@ function describe(help: Help, command: Command): string[] {
 function textAfter(command: Command): string[] {
   let text = "";
   const write = (more: string) => (text += more);
-  for (const listener of command.listeners("afterHelp")) listener.call(command, { command, error: false, write });
+  // commander's own way to its help texts; its types leave out that a command is an emitter.
+  (command as unknown as EventEmitter).emit("afterHelp", { command, error: false, write });
   const blocks = text.split(/\n\s*\n/).filter((block) => block.trim());
   return blocks.map((block) =>
     /^( {2}.*\n?)+$/.test(block.replace(/^\n/, "")) ? preformatted(block) : paragraph(roff(block)),
