@@ -9,6 +9,8 @@ import { usageFailure } from "../failure.ts";
 import { describeAccess } from "../output/delegation.ts";
 import { printJsonLine, printLine } from "../output/print.ts";
 import { clock, relative } from "../output/time.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
+import { planClaim } from "../planning/requests.ts";
 import { addSignalOptions, beforeEndOf, type SignalOptions } from "../running/before-end.ts";
 import { type Follower, follow } from "../running/follow.ts";
 import { followerOnStderr } from "../running/follower.ts";
@@ -25,19 +27,24 @@ export function addClaim(program: Command): void {
     .description("take what was offered and hold it until Ctrl-C, or run a command with it as exec does")
     .argument("<id>", "which delegation", delegationId)
     .argument("[command...]", "after --: what to run, and its arguments")
+    .addOption(dryRunOption())
     .usage("<id> [options] [-- <command...>]");
-  addSignalOptions(claim).action((id: number, words: string[], options: SignalOptions, command: Command) => {
-    const beforeEnd = beforeEndOf(options);
-    if (beforeEnd && words.length === 0) throw usageFailure("--signal is for a command: name one after --.");
-    return withAgent(command, async (agent, { json }) => {
-      const relay = new SignalRelay();
-      const lease = await agent.claim(id, { signal: relay.interrupted });
-      process.exitCode =
-        words.length > 0
-          ? await run(agent, lease, words, relay, followerOnStderr(json), { beforeEnd })
-          : await hold(agent, lease, relay.interrupted, json);
-    });
-  });
+  addSignalOptions(claim).action(
+    (id: number, words: string[], options: SignalOptions & { dryRun?: boolean }, command: Command) => {
+      const beforeEnd = beforeEndOf(options);
+      if (beforeEnd && words.length === 0) throw usageFailure("--signal is for a command: name one after --.");
+      return withAgent(command, async (agent, { json }) => {
+        if (options.dryRun)
+          return showPlan(await planClaim(agent, id, words.length > 0 ? `, and run ${words[0]} with it` : ""), json);
+        const relay = new SignalRelay();
+        const lease = await agent.claim(id, { signal: relay.interrupted });
+        process.exitCode =
+          words.length > 0
+            ? await run(agent, lease, words, relay, followerOnStderr(json), { beforeEnd })
+            : await hold(agent, lease, relay.interrupted, json);
+      });
+    },
+  );
 }
 
 /** Until it ends, or until this process is told to end. */

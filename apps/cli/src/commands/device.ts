@@ -9,11 +9,14 @@ import { EXIT } from "../exit-codes.ts";
 import { Failure, usageFailure } from "../failure.ts";
 import { describeBound, describeGiving, describeTaking } from "../output/binding.ts";
 import { printJson, printLine, tell } from "../output/print.ts";
+import { planSwitch } from "../planning/buffers.ts";
+import { dryRunOption, plan, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 interface Options {
   yes?: boolean;
   persist?: boolean;
+  dryRun?: boolean;
   root: string;
 }
 
@@ -36,8 +39,10 @@ function switchOf(device: Command, name: "suspend" | "resume", description: stri
     .command(name)
     .description(description)
     .argument("<device>", "as `lendbuf devices` names it", deviceName)
-    .action((name_: string, _options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((name_: string, { dryRun }: { dryRun?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(await planSwitch(agent, name_, name), json);
         const seen = await agent.call(`devices.${name}`, { name: name_ });
         if (json) return printJson(seen);
         const words = seen.suspended
@@ -54,17 +59,21 @@ function subcommand(device: Command, name: string, description: string): Command
     .description(description)
     .argument("<bdf...>", "PCI addresses such as 0000:01:00.0", bdfs)
     .option("--yes", "do not ask before it is done")
+    .addOption(dryRunOption())
     .addOption(new Option("--root <folder>", "where the host's files lie, for tests").default("/").hideHelp());
 }
 
-async function bindAll(addresses: string[], { yes, persist = false, root }: Options, command: Command): Promise<void> {
+async function bindAll(
+  addresses: string[],
+  { yes, persist = false, dryRun, root }: Options,
+  command: Command,
+): Promise<void> {
   requireRoot(command, addresses);
   const host = new HostControl(root);
   const takings = planBind(host, addresses);
-  await agree(
-    takings.map(({ function_, losses }: Taking) => describeTaking(function_, losses, persist)),
-    yes,
-  );
+  const plans = takings.map(({ function_, losses }: Taking) => describeTaking(function_, losses, persist));
+  if (dryRun) return showBinding("bind", addresses, plans, command);
+  await agree(plans, yes);
   await bind(
     host,
     takings.map(({ function_ }) => function_),
@@ -73,16 +82,26 @@ async function bindAll(addresses: string[], { yes, persist = false, root }: Opti
   await report(host, addresses, command);
 }
 
-async function unbindAll(addresses: string[], { yes, root }: Options, command: Command): Promise<void> {
+async function unbindAll(addresses: string[], { yes, dryRun, root }: Options, command: Command): Promise<void> {
   requireRoot(command, addresses);
   const host = new HostControl(root);
   const givings = planUnbind(host, addresses);
-  await agree(
-    givings.map((giving: Giving) => describeGiving(giving)),
-    yes,
-  );
+  const plans = givings.map((giving: Giving) => describeGiving(giving));
+  if (dryRun) return showBinding("unbind", addresses, plans, command);
+  await agree(plans, yes);
   await unbind(host, givings, { onSlow });
   await report(host, addresses, command);
+}
+
+async function showBinding(
+  what: string,
+  addresses: readonly string[],
+  plans: readonly string[][],
+  command: Command,
+): Promise<void> {
+  tell(`${plans.flat().join("\n")}\n`);
+  const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
+  await showPlan(plan(`${what} ${addresses.join(", ")}`), json);
 }
 
 function requireRoot(command: Command, addresses: readonly string[]): void {

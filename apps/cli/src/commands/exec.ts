@@ -2,6 +2,8 @@ import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
 import { bufferName, exporterOption, leaseOption, purposeOption, widthOption } from "../arguments.ts";
 import { usageFailure } from "../failure.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
+import { planRequest } from "../planning/requests.ts";
 import { type RequestOptions, requestOf } from "../request.ts";
 import { addSignalOptions, beforeEndOf, type SignalOptions } from "../running/before-end.ts";
 import { borrowInLine } from "../running/borrow-in-line.ts";
@@ -31,6 +33,7 @@ interface Options extends RequestOptions, SignalOptions {
   pull?: boolean;
   push?: boolean;
   width?: Width;
+  dryRun?: boolean;
 }
 
 export function addExec(program: Command): void {
@@ -48,13 +51,16 @@ export function addExec(program: Command): void {
     .addOption(exporterOption())
     .option("--pull", "staged: copy from the device before the command starts")
     .option("--push", "staged: copy to the device after the command ended with 0")
-    .addOption(widthOption());
+    .addOption(widthOption())
+    .addOption(dryRunOption());
   addSignalOptions(exec)
     .addHelpText("after", HELP)
     .action((buffer: string, words: string[], { width, ...options }: Options, command: Command) => {
       const copies = copiesOf(options, width);
       const beforeEnd = beforeEndOf(options);
       return withAgent(command, async (agent, { json }) => {
+        if (options.dryRun)
+          return showPlan(await planRequest(agent, requestOf(buffer, options), `run ${words[0]} with`), json);
         const relay = new SignalRelay();
         const follower = followerOnStderr(json);
         const lease = await borrowInLine(agent, requestOf(buffer, options), follower, relay.interrupted);

@@ -2,7 +2,14 @@ import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
 import { bufferName, offset, widthOption, word } from "../arguments.ts";
 import { printJson, printLine } from "../output/print.ts";
+import { planPoke } from "../planning/buffers.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
+
+interface Options {
+  width?: Width;
+  dryRun?: boolean;
+}
 
 export function addPoke(program: Command): void {
   program
@@ -12,8 +19,10 @@ export function addPoke(program: Command): void {
     .argument("<offset>", "bytes from its start: 8, 0x10", offset)
     .argument("<value>", "what to write: 1000, 0xff", word)
     .addOption(widthOption())
-    .action((name: string, at: number, value: string, options: { width?: Width }, command: Command) =>
+    .addOption(dryRunOption())
+    .action((name: string, at: number, value: string, { dryRun, ...options }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(await planPoke(agent, name, `${value} at 0x${at.toString(16)}`), json);
         const poked = await agent.call("buffers.poke", { name, offset: at, value, ...options });
         if (json) return printJson(poked);
         const lent = poked.lentTo.map(({ id, account }) => `${account} (delegation ${id})`);

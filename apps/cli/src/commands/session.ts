@@ -4,6 +4,7 @@ import { printList } from "../output/list.ts";
 import { printJson, printLine } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { clock, relative } from "../output/time.ts";
+import { dryRunOption, planEndOf, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 const COLUMNS: readonly Column<Session>[] = [
@@ -27,8 +28,10 @@ export function addSession(program: Command): void {
     .command("end")
     .description("sign a browser out at once")
     .argument("<id>", "which, as `lendbuf session list` shows it")
-    .action((id: string, _options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((id: string, { dryRun }: { dryRun?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(planEndOf("session", id, await agent.call("sessions.list")), json);
         await agent.call("sessions.end", { id });
         if (json) return printJson(null);
         await printLine(`Session ${id} is signed out.`);
