@@ -123,6 +123,13 @@ export function signalName(text: string): NodeJS.Signals {
   return name as NodeJS.Signals;
 }
 
+export function agentUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username)
+    throw new InvalidArgumentError("Write where the agent answers as http://127.0.0.1:7117.");
+  return url.origin;
+}
+
 export const widthOption = () =>
   new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {
     const width = WIDTHS.find((one) => String(one) === text);

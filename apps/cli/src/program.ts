@@ -1,6 +1,7 @@
 // The table of contents of the command line.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import pkg from "../package.json" with { type: "json" };
+import { agentUrl } from "./arguments.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
@@ -38,6 +39,10 @@ export function buildProgram(): Command {
     .version(pkg.version)
     .option("--json", "print JSON: the API's output; JSON Lines where it goes on")
     .option("--socket <path>", "the agent's socket (else LENDBUF_SOCKET, or where agents listen)")
+    .addOption(
+      new Option("--agent <url>", "an agent elsewhere, by its HTTP door: http://127.0.0.1:7117").argParser(agentUrl),
+    )
+    .option("--token-file <file>", "with --agent: has the token that lets you in")
     .helpOption("-h, --help", "explain a command")
     .configureHelp({ showGlobalOptions: true })
     // Errors are reported in one place, main.ts.

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import { type Command, Option } from "commander";
 import { bufferName, count, deviceName } from "../arguments.ts";
 import { BUFFER_COLUMNS, factsOf, TAKEN_COLUMNS } from "../output/buffer.ts";
@@ -39,7 +39,7 @@ export function addBuffers(program: Command): void {
     );
 }
 
-function list(agent: Connection, { limit, ...filter }: Options, json: boolean): Promise<void> {
+function list(agent: Calls, { limit, ...filter }: Options, json: boolean): Promise<void> {
   const all = pages(
     (page: { cursor?: string; limit: number }) => agent.call("buffers.list", { ...filter, ...page }),
     limit,
@@ -47,7 +47,7 @@ function list(agent: Connection, { limit, ...filter }: Options, json: boolean): 
   return printPages(all, BUFFER_COLUMNS, { json, empty: "No buffers." });
 }
 
-function followTaken(agent: Connection, json: boolean): Promise<void> {
+function followTaken(agent: Calls, json: boolean): Promise<void> {
   return followTable((signal) => agent.subscribe("buffers.watch", {}, { signal }), TAKEN_COLUMNS, {
     json,
     title: (total) => `${total} of the buffers taken`,

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { Method, Subscription } from "@lendbuf/shared/api";
 import { FD_METHODS, PROCEDURES } from "@lendbuf/shared/procedures";
 import type { Command } from "commander";
@@ -35,11 +35,11 @@ function isSubscription(name: Method): name is Subscription {
 }
 
 /** Whether the input fits is the agent's to say. */
-async function ask(agent: Connection, name: Method, input: object | undefined): Promise<void> {
+async function ask(agent: Calls, name: Method, input: object | undefined): Promise<void> {
   await printJson(await agent.call(name as "delegations.get", input as { id: number }));
 }
 
-function follow(agent: Connection, name: Subscription, input: object | undefined): Promise<void> {
+function follow(agent: Calls, name: Subscription, input: object | undefined): Promise<void> {
   return untilInterrupted(async (signal) => {
     const values = agent.subscribe(name as "delegations.follow", input as { id: number }, { signal });
     for await (const value of values) await printJsonLine(value);

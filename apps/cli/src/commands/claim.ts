@@ -19,7 +19,7 @@ import { isInterrupt } from "../running/interruption.ts";
 import { isEndingElsewhere } from "../running/notices.ts";
 import { run } from "../running/run.ts";
 import { SignalRelay } from "../running/signal-relay.ts";
-import { withAgent } from "../session.ts";
+import { withAgent, withAgentHere } from "../session.ts";
 
 export function addClaim(program: Command): void {
   const claim = program
@@ -33,9 +33,11 @@ export function addClaim(program: Command): void {
     (id: number, words: string[], options: SignalOptions & { dryRun?: boolean }, command: Command) => {
       const beforeEnd = beforeEndOf(options);
       if (beforeEnd && words.length === 0) throw usageFailure("--signal is for a command: name one after --.");
-      return withAgent(command, async (agent, { json }) => {
-        if (options.dryRun)
-          return showPlan(await planClaim(agent, id, words.length > 0 ? `, and run ${words[0]} with it` : ""), json);
+      if (options.dryRun)
+        return withAgent(command, async (agent, { json }) =>
+          showPlan(await planClaim(agent, id, words.length > 0 ? `, and run ${words[0]} with it` : ""), json),
+        );
+      return withAgentHere(command, async (agent, { json }) => {
         const relay = new SignalRelay();
         const lease = await agent.claim(id, { signal: relay.interrupted });
         process.exitCode =

@@ -6,7 +6,7 @@ import { printPages } from "../output/list.ts";
 import { printJson, printJsonLine, printLine } from "../output/print.ts";
 import { pages } from "../pages.ts";
 import { untilInterrupted } from "../running/interruption.ts";
-import { ownAccount, withAgent } from "../session.ts";
+import { accountOf, withAgent } from "../session.ts";
 import { changeLine } from "../watching/changes.ts";
 
 interface Options {
@@ -25,8 +25,8 @@ export function addDelegations(program: Command): void {
     .option("--mine", "only your own")
     .option("--limit <count>", "at most so many", count)
     .action(({ limit, mine, ...filter }: Options, command: Command) =>
-      withAgent(command, (agent, { json }) => {
-        const input = { ...filter, ...(mine && { account: ownAccount() }) };
+      withAgent(command, async (agent, { json }) => {
+        const input = { ...filter, ...(mine && { account: await accountOf(agent) }) };
         const all = pages(
           (page: { cursor?: number; limit: number }) => agent.call("delegations.list", { ...input, ...page }),
           limit,

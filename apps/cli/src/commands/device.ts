@@ -11,7 +11,7 @@ import { describeBound, describeGiving, describeTaking } from "../output/binding
 import { printJson, printLine, tell } from "../output/print.ts";
 import { planSwitch } from "../planning/buffers.ts";
 import { dryRunOption, plan, showPlan } from "../planning/plan.ts";
-import { withAgent } from "../session.ts";
+import { type Where, withAgent } from "../session.ts";
 
 interface Options {
   yes?: boolean;
@@ -105,6 +105,10 @@ async function showBinding(
 }
 
 function requireRoot(command: Command, addresses: readonly string[]): void {
+  if (command.optsWithGlobals<Where>().agent !== undefined)
+    throw usageFailure(
+      `lendbuf device ${command.name()} is for this host. Run it where the device is, without --agent.`,
+    );
   if (process.getuid!() === 0) return;
   throw new Failure(
     "NOT_ALLOWED",

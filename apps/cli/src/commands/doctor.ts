@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { paint, type Style } from "../output/style.ts";
-import { withAgent } from "../session.ts";
+import { type Where, withAgent } from "../session.ts";
 
 const STYLES: Record<Severity, Style> = { ok: "green", note: "cyan", warning: "yellow", problem: "red" };
 
@@ -28,7 +28,8 @@ async function askAgent(command: Command): Promise<Diagnosis> {
   try {
     return await withAgent(command, (agent) => agent.call("host.doctor"));
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "NoAgent") throw error;
+    const isElsewhere = command.optsWithGlobals<Where>().agent !== undefined;
+    if (!(error instanceof Error) || error.name !== "NoAgent" || isElsewhere) throw error;
     return diagnose({ files: new HostFiles(), devices: null, noAgent: error.message });
   }
 }

@@ -10,7 +10,7 @@ import { borrowInLine } from "../running/borrow-in-line.ts";
 import { followerOnStderr } from "../running/follower.ts";
 import { type Copies, run } from "../running/run.ts";
 import { SignalRelay } from "../running/signal-relay.ts";
-import { withAgent } from "../session.ts";
+import { withAgent, withAgentHere } from "../session.ts";
 
 const HELP = `
 The command finds the memory as descriptor 3, and in its environment LENDBUF_FD, LENDBUF_SIZE (bytes), LENDBUF_BUFFER,
@@ -58,9 +58,11 @@ export function addExec(program: Command): void {
     .action((buffer: string, words: string[], { width, ...options }: Options, command: Command) => {
       const copies = copiesOf(options, width);
       const beforeEnd = beforeEndOf(options);
-      return withAgent(command, async (agent, { json }) => {
-        if (options.dryRun)
-          return showPlan(await planRequest(agent, requestOf(buffer, options), `run ${words[0]} with`), json);
+      if (options.dryRun)
+        return withAgent(command, async (agent, { json }) =>
+          showPlan(await planRequest(agent, requestOf(buffer, options), `run ${words[0]} with`), json),
+        );
+      return withAgentHere(command, async (agent, { json }) => {
         const relay = new SignalRelay();
         const follower = followerOnStderr(json);
         const lease = await borrowInLine(agent, requestOf(buffer, options), follower, relay.interrupted);

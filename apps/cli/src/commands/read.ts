@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { Contents } from "@lendbuf/shared/buffer";
 import { type Command, Option } from "commander";
 import { bufferName, offset, size } from "../arguments.ts";
@@ -37,7 +37,7 @@ export function addRead(program: Command): void {
 }
 
 /** Where a length was not given exactly, the buffer's end. */
-async function endOf(agent: Connection, name: string, start: number, length: number): Promise<number> {
+async function endOf(agent: Calls, name: string, start: number, length: number): Promise<number> {
   const { size: all } = await agent.call("buffers.get", { name });
   if (start >= all) throw usageFailure(`Offset ${start} is not in ${name}, which has ${all} bytes.`);
   return Math.min(all, start + length);

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { RevokeSummary } from "@lendbuf/shared/api";
 import { isFinal } from "@lendbuf/shared/delegation";
 import type { Command } from "commander";
@@ -12,7 +12,7 @@ import { printJson, printLine } from "../output/print.ts";
 import { Table } from "../output/table.ts";
 import { planRevoke, planRevokeAll } from "../planning/ends.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
-import { ownAccount, withAgent } from "../session.ts";
+import { accountOf, withAgent } from "../session.ts";
 
 interface Options {
   all?: boolean;
@@ -55,14 +55,10 @@ function check(ids: readonly number[], { all, device, notice, deviceWide }: Opti
   if (all && notice) throw usageFailure("--notice goes with ids: --all takes everything at once.");
 }
 
-async function revoke(
-  agent: Connection,
-  ids: number[],
-  { yes, notice, deviceWide }: Options,
-  json: boolean,
-): Promise<void> {
+async function revoke(agent: Calls, ids: number[], { yes, notice, deviceWide }: Options, json: boolean): Promise<void> {
   if (!yes) {
-    const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== ownAccount());
+    const own = await accountOf(agent);
+    const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== own);
     if (others.length > 0) await confirm(others, others.length);
   }
   const ended = await agent.call("delegations.revoke", {
@@ -75,7 +71,7 @@ async function revoke(
   if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;
 }
 
-async function revokeAll(agent: Connection, { yes, device }: Options, json: boolean): Promise<void> {
+async function revokeAll(agent: Calls, { yes, device }: Options, json: boolean): Promise<void> {
   if (!yes) {
     const live = await liveOf(agent, device);
     if (live.length > 0) await confirm(live, live.length);

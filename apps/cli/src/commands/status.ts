@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { harmless } from "@lendbuf/shared/harmless";
 import type { Status } from "@lendbuf/shared/status";
@@ -27,7 +27,7 @@ export function addStatus(program: Command): void {
     );
 }
 
-function showChanges(agent: Connection, json: boolean): Promise<void> {
+function showChanges(agent: Calls, json: boolean): Promise<void> {
   return untilInterrupted(async (signal) => {
     const states = agent.subscribe("status.watch", {}, { signal });
     if (json) for await (const status of states) await printJsonLine(status);

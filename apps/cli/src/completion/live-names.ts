@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import { formatSize } from "@lendbuf/shared/size";
 import type { LiveNames } from "./candidates.ts";
 
@@ -6,8 +6,8 @@ import type { LiveNames } from "./candidates.ts";
 const MOST = 200;
 
 /** The names that an agent knows; none where it cannot be asked, since completion never complains. */
-export function liveNames(connect: () => Promise<Connection>): LiveNames {
-  const ask = async <T>(question: (agent: Connection) => Promise<T[]>): Promise<T[]> => {
+export function liveNames(connect: () => Promise<Calls>): LiveNames {
+  const ask = async <T>(question: (agent: Calls) => Promise<T[]>): Promise<T[]> => {
     try {
       using agent = await connect();
       return await question(agent);

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { Input } from "@lendbuf/shared/api";
 import { overlaps, PAGE_SIZE, sizeOf } from "@lendbuf/shared/buffer";
 import type { Device } from "@lendbuf/shared/device";
@@ -9,7 +9,7 @@ import { operatorsOnly, type Plan, plan, type Refusal, refuse } from "./plan.ts"
 
 type Definition = Input<"buffers.define">;
 
-export async function planDefine(agent: Connection, definition: Definition): Promise<Plan> {
+export async function planDefine(agent: Calls, definition: Definition): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find(({ name }) => name === definition.device);
   const refusal =
@@ -39,7 +39,7 @@ function misfit({ region: index, ranges, device: name }: Definition, device: Dev
 }
 
 async function collision(
-  agent: Connection,
+  agent: Calls,
   { name, device, region, ranges, share }: Definition,
   isWhole: boolean,
 ): Promise<Refusal | null> {
@@ -56,7 +56,7 @@ async function collision(
   return null;
 }
 
-export async function planUndefine(agent: Connection, name: string): Promise<Plan> {
+export async function planUndefine(agent: Calls, name: string): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const { builtin, current, occupied, waiting, device } = await agent.call("buffers.get", { name });
   const hits = await getEach(
@@ -72,7 +72,7 @@ export async function planUndefine(agent: Connection, name: string): Promise<Pla
   return plan(`remove ${name}`, { hits, refusal });
 }
 
-export async function planPoke(agent: Connection, name: string, what: string): Promise<Plan> {
+export async function planPoke(agent: Calls, name: string, what: string): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const { current } = await agent.call("buffers.get", { name });
   const hits = await getEach(
@@ -86,7 +86,7 @@ export async function planPoke(agent: Connection, name: string, what: string): P
 }
 
 /** Of a device's memory that goes for now, or comes back. */
-export async function planSwitch(agent: Connection, name: string, what: "suspend" | "resume"): Promise<Plan> {
+export async function planSwitch(agent: Calls, name: string, what: "suspend" | "resume"): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
   const hits = (await liveOf(agent, name)).filter(({ state }) => state === "active");

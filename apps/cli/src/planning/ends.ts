@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import { type Delegation, isFinal, outcomeOf } from "@lendbuf/shared/delegation";
 import { exporterOf } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
@@ -10,7 +10,7 @@ interface Revoke {
   deviceWide?: boolean;
 }
 
-export async function planRevoke(agent: Connection, ids: number[], { notice, deviceWide }: Revoke): Promise<Plan> {
+export async function planRevoke(agent: Calls, ids: number[], { notice, deviceWide }: Revoke): Promise<Plan> {
   const ending = (await getEach(agent, ids)).filter(({ state }) => !isFinal(state));
   if (ending.length === 0) return plan("revoke nothing: what was named has ended already");
   const later = notice ? ending.filter(({ state }) => state === "active") : [];
@@ -32,14 +32,14 @@ export async function planRevoke(agent: Connection, ids: number[], { notice, dev
   return plan(`revoke ${delegations(ending.length)}${when}${also}`, { hits, refusal });
 }
 
-export async function planRevokeAll(agent: Connection, device: string | undefined): Promise<Plan> {
+export async function planRevokeAll(agent: Calls, device: string | undefined): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const hits = (await liveOf(agent, device)).filter(({ state }) => state !== "revoking");
   const refusal = operatorsOnly(isOperator, "revoke everything");
   return plan(`revoke ${delegations(hits.length)}${device ? ` of ${device}` : ""}`, { hits, refusal });
 }
 
-export async function planRelease(agent: Connection, id: number): Promise<Plan> {
+export async function planRelease(agent: Calls, id: number): Promise<Plan> {
   const delegation = await agent.call("delegations.get", { id });
   const { state, buffer } = delegation;
   if (isFinal(state)) return plan(`give nothing back: delegation ${id} has ended already (${state})`);
@@ -48,7 +48,7 @@ export async function planRelease(agent: Connection, id: number): Promise<Plan> 
 }
 
 /** As the agent would take away the memory of those it names: all others that are lent of a device which goes as a whole. */
-async function collateralOf(agent: Connection, ending: readonly Delegation[]): Promise<Delegation[]> {
+async function collateralOf(agent: Calls, ending: readonly Delegation[]): Promise<Delegation[]> {
   const active = ending.filter(({ state }) => state === "active");
   if (active.length === 0) return [];
   const devices = await agent.call("devices.list");

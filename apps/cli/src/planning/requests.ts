@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { Input } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import { outcomeOf } from "@lendbuf/shared/delegation";
@@ -13,7 +13,7 @@ type Wish = Input<"delegations.request">;
 const USUAL_LEASE_MS = 3_600_000;
 
 /** Of a buffer that is asked for: `what` is done with it, as "offer" or "run true with". */
-export async function planRequest(agent: Connection, wish: Wish, what: string): Promise<Plan> {
+export async function planRequest(agent: Calls, wish: Wish, what: string): Promise<Plan> {
   const buffer = await agent.call("buffers.get", { name: wish.buffer });
   const { devices, limits } = await agent.call("status.get");
   const device = devices.find(({ name }) => name === buffer.device);
@@ -33,7 +33,7 @@ export async function planRequest(agent: Connection, wish: Wish, what: string): 
   return plan(`${line}${what} ${buffer.name} for ${formatDuration(leaseMs)}`, { refusal });
 }
 
-export async function planClaim(agent: Connection, id: number, what: string): Promise<Plan> {
+export async function planClaim(agent: Calls, id: number, what: string): Promise<Plan> {
   const delegation = await agent.call("delegations.get", { id });
   const { account } = await agent.call("sessions.me");
   const { state, client, keep, buffer } = delegation;
@@ -49,7 +49,7 @@ export async function planClaim(agent: Connection, id: number, what: string): Pr
   return plan(`claim delegation ${id} of ${buffer}${what}`, { hits: [delegation], refusal });
 }
 
-export async function planExtend(agent: Connection, id: number, byMs: number): Promise<Plan> {
+export async function planExtend(agent: Calls, id: number, byMs: number): Promise<Plan> {
   const delegation = await agent.call("delegations.get", { id });
   const { limits } = await agent.call("status.get");
   const { state, expiresAt, buffer } = delegation;
@@ -99,7 +99,7 @@ function unsupported(
   );
 }
 
-async function wrongAccount(agent: Connection, { account }: Wish): Promise<Refusal | null> {
+async function wrongAccount(agent: Calls, { account }: Wish): Promise<Refusal | null> {
   if (!account) return null;
   const me = await agent.call("sessions.me");
   if (me.isOperator || me.account === account) return null;
