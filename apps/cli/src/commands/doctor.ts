@@ -1,5 +1,3 @@
-import { diagnose } from "@lendbuf/host/doctor/diagnose";
-import { HostFiles } from "@lendbuf/host/host-files";
 import { type Diagnosis, type Finding, hasProblem, SEVERITIES, type Severity } from "@lendbuf/shared/doctor";
 import { harmless } from "@lendbuf/shared/harmless";
 import type { Command } from "commander";
@@ -30,6 +28,9 @@ async function askAgent(command: Command): Promise<Diagnosis> {
   } catch (error) {
     const isElsewhere = command.optsWithGlobals<Where>().agent !== undefined;
     if (!(error instanceof Error) || error.name !== "NoAgent" || isElsewhere) throw error;
+    // Loaded only now: with an agent, none of it is needed.
+    const { diagnose } = await import("@lendbuf/host/doctor/diagnose");
+    const { HostFiles } = await import("@lendbuf/host/host-files");
     return diagnose({ files: new HostFiles(), devices: null, noAgent: error.message });
   }
 }
