@@ -32,12 +32,14 @@ import { addToken } from "./commands/token.ts";
 import { addUndefine } from "./commands/undefine.ts";
 import { addWatch } from "./commands/watch.ts";
 import { addWhoami } from "./commands/whoami.ts";
+import { beQuiet } from "./output/print.ts";
 
 export function buildProgram(): Command {
   const program = new Command("lendbuf")
     .description("Lends device memory for a while, and takes it back.")
     .version(pkg.version)
     .option("--json", "print JSON: the API's output; JSON Lines where it goes on")
+    .option("--quiet", "print what was asked for, and errors; not what was done, or what happens meanwhile")
     .option("--socket <path>", "the agent's socket (else LENDBUF_SOCKET, or where agents listen)")
     .addOption(
       new Option("--agent <url>", "an agent elsewhere, by its HTTP door: http://127.0.0.1:7117").argParser(agentUrl),
@@ -53,6 +55,9 @@ export function buildProgram(): Command {
       "\nlendbuf help exit-codes lists the exit codes; lendbuf help man | man -l - shows the whole manual.",
     );
 
+  program.hook("preAction", (_program, command) => {
+    if (command.optsWithGlobals<{ quiet?: boolean }>().quiet) beQuiet();
+  });
   program.commandsGroup("Look:");
   for (const add of [
     addStatus,

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { usageFailure } from "./failure.ts";
-import { tell } from "./output/print.ts";
+import { notify } from "./output/print.ts";
 
 /** The token of `lendbuf token create`: the file's first line. */
 export function readToken(path: string): string {
@@ -10,7 +10,7 @@ export function readToken(path: string): string {
     throw usageFailure(
       `${path} has no token in its first line. Make one on the agent's host: lendbuf token create NAME`,
     );
-  if (statSync(path).mode & 0o077) tell(`lendbuf: Others may read the token in ${path}: chmod 600 ${path}\n`);
+  if (statSync(path).mode & 0o077) notify(`lendbuf: Others may read the token in ${path}: chmod 600 ${path}\n`);
   return token;
 }
 

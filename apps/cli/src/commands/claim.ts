@@ -7,7 +7,7 @@ import { delegationId } from "../arguments.ts";
 import { EXIT } from "../exit-codes.ts";
 import { usageFailure } from "../failure.ts";
 import { describeAccess } from "../output/delegation.ts";
-import { printJsonLine, printLine } from "../output/print.ts";
+import { printDone, printJsonLine, printLong } from "../output/print.ts";
 import { clock, relative } from "../output/time.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { planClaim } from "../planning/requests.ts";
@@ -69,12 +69,12 @@ async function announce({ delegation, size, fd }: Lease, json: boolean): Promise
   if (json) return printJsonLine({ delegation, size, pid: process.pid, fd, path });
   const { id, buffer, expiresAt } = delegation;
   const until = expiresAt === null ? "" : `, until ${clock(expiresAt)} (${relative(expiresAt)})`;
-  await printLine(`Delegation ${id}: ${buffer}, ${formatSize(size)}, ${describeAccess(delegation)}${until}`);
-  await printLine(`Held by pid ${process.pid}; other programs may open ${path}`);
-  await printLine(delegation.keep ? "Ctrl-C lets go of it; it stays yours." : "Ctrl-C gives it back.");
+  await printDone(`Delegation ${id}: ${buffer}, ${formatSize(size)}, ${describeAccess(delegation)}${until}`);
+  await printLong(`Held by pid ${process.pid}; other programs may open ${path}`, path);
+  await printDone(delegation.keep ? "Ctrl-C lets go of it; it stays yours." : "Ctrl-C gives it back.");
 }
 
 function followerOnStdout(json: boolean): Follower {
   if (json) return { onNotice: () => {}, onState: (delegation) => void printJsonLine(delegation) };
-  return { onNotice: (notice) => void printLine(`${clock(Date.now())}  ${harmless(notice)}`) };
+  return { onNotice: (notice) => void printDone(`${clock(Date.now())}  ${harmless(notice)}`) };
 }

@@ -2,7 +2,7 @@ import type { Range } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import { type Command, Option } from "commander";
 import { bufferName, deviceName, range, regionIndex } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { planDefine } from "../planning/buffers.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
@@ -38,7 +38,7 @@ export function addDefine(program: Command): void {
         const buffer = await agent.call("buffers.define", definition);
         if (json) await printJson(buffer);
         else
-          await printLine(
+          await printDone(
             `Defined ${buffer.name}: ${formatSize(buffer.size)} of ${buffer.device}, region ${buffer.region}.`,
           );
       }),

@@ -3,7 +3,7 @@ import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
 import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
 import { describeAccess } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printJson, printLong } from "../output/print.ts";
 import { relative } from "../output/time.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { planRequest } from "../planning/requests.ts";
@@ -43,7 +43,7 @@ export function addDelegate(program: Command): void {
         if (dryRun) return showPlan(await planRequest(agent, wish, to ? `offer ${to}` : "offer"), json);
         const delegation = await agent.call("delegations.request", wish);
         if (json) await printJson(delegation);
-        else await printLine(describe(delegation).join("\n"));
+        else await printLong(describe(delegation).join("\n"), String(delegation.id));
       }),
     );
 }

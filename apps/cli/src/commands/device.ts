@@ -8,7 +8,7 @@ import { ask } from "../ask.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure, usageFailure } from "../failure.ts";
 import { describeBound, describeGiving, describeTaking } from "../output/binding.ts";
-import { printJson, printLine, tell } from "../output/print.ts";
+import { notify, printDone, printJson, tell } from "../output/print.ts";
 import { planSwitch } from "../planning/buffers.ts";
 import { dryRunOption, plan, showPlan } from "../planning/plan.ts";
 import { type Where, withAgent } from "../session.ts";
@@ -48,7 +48,7 @@ function switchOf(device: Command, name: "suspend" | "resume", description: stri
         const words = seen.suspended
           ? `${seen.name} is suspended: whoever touches its memory meets SIGBUS or EFAULT. Give it back: lendbuf device resume ${seen.name}`
           : `${seen.name} is in use again. What was revoked meanwhile stays revoked.`;
-        await printLine(words);
+        await printDone(words);
       }),
     );
 }
@@ -128,12 +128,12 @@ async function agree(plans: readonly string[][], yes: boolean | undefined): Prom
 }
 
 function onSlow(what: string): void {
-  tell(`Still at it: ${what}. The kernel waits until nobody uses the device any more.\n`);
+  notify(`Still at it: ${what}. The kernel waits until nobody uses the device any more.\n`);
 }
 
 async function report(host: HostControl, addresses: readonly string[], command: Command): Promise<void> {
   const functions = addresses.flatMap((bdf) => pciFunction(host, bdf) ?? []);
   if (command.optsWithGlobals<{ json?: boolean }>().json)
     await printJson(functions.map(({ bdf, id, driver, iommuGroup }) => ({ bdf, id, driver, iommuGroup })));
-  else await printLine(functions.flatMap(describeBound).join("\n"));
+  else await printDone(functions.flatMap(describeBound).join("\n"));
 }

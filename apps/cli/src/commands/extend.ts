@@ -1,7 +1,7 @@
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
 import { delegationId, duration } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { clock } from "../output/time.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { planExtend } from "../planning/requests.ts";
@@ -22,7 +22,7 @@ export function addExtend(program: Command): void {
         const { buffer, expiresAt } = delegation;
         const left =
           expiresAt === null ? "" : `: ${formatDuration(expiresAt - Date.now())} left, until ${clock(expiresAt)}`;
-        await printLine(`Delegation ${id} of ${buffer} goes on${left}.`);
+        await printDone(`Delegation ${id} of ${buffer} goes on${left}.`);
       }),
     );
 }

@@ -1,7 +1,7 @@
 import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
 import { bufferName, offset, widthOption, word } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { planPoke } from "../planning/buffers.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
@@ -27,7 +27,7 @@ export function addPoke(program: Command): void {
         if (json) return printJson(poked);
         const lent = poked.lentTo.map(({ id, account }) => `${account} (delegation ${id})`);
         const whose = lent.length > 0 ? `; it is lent to ${lent.join(", ")}` : "";
-        await printLine(`Wrote ${poked.value} (${poked.width} bits) at 0x${at.toString(16)} of ${name}${whose}.`);
+        await printDone(`Wrote ${poked.value} (${poked.width} bits) at 0x${at.toString(16)} of ${name}${whose}.`);
       }),
     );
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { delegationId } from "../arguments.ts";
 import { EXIT } from "../exit-codes.ts";
 import { END_COLUMNS } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { Table } from "../output/table.ts";
 import { planRelease } from "../planning/ends.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
@@ -19,7 +19,7 @@ export function addRelease(program: Command): void {
         if (dryRun) return showPlan(await planRelease(agent, id), json);
         const delegation = await agent.call("delegations.release", { id });
         if (json) await printJson(delegation);
-        else await printLine(new Table(END_COLUMNS).lines([delegation]).join("\n"));
+        else await printDone(new Table(END_COLUMNS).lines([delegation]).join("\n"));
         if (delegation.state === "revoking") process.exitCode = EXIT.unconfirmed;
       }),
     );

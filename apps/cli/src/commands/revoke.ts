@@ -8,7 +8,7 @@ import { EXIT } from "../exit-codes.ts";
 import { usageFailure } from "../failure.ts";
 import { getEach, liveOf } from "../live.ts";
 import { END_COLUMNS } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { Table } from "../output/table.ts";
 import { planRevoke, planRevokeAll } from "../planning/ends.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
@@ -67,7 +67,7 @@ async function revoke(agent: Calls, ids: number[], { yes, notice, deviceWide }: 
     ...(deviceWide && { deviceWide }),
   });
   if (json) await printJson(ended);
-  else await printLine(new Table(END_COLUMNS).lines(ended).join("\n"));
+  else await printDone(new Table(END_COLUMNS).lines(ended).join("\n"));
   if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;
 }
 
@@ -78,7 +78,7 @@ async function revokeAll(agent: Calls, { yes, device }: Options, json: boolean):
   }
   const summary = await agent.call("delegations.revokeAll", device ? { device } : {});
   if (json) await printJson(summary);
-  else await printLine(describe(summary));
+  else await printDone(describe(summary));
   if (summary.remaining > 0) process.exitCode = EXIT.unconfirmed;
 }
 

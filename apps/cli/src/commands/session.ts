@@ -1,7 +1,7 @@
 import type { Session } from "@lendbuf/shared/session";
 import type { Command } from "commander";
 import { printList } from "../output/list.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { clock, relative } from "../output/time.ts";
 import { dryRunOption, planEndOf, showPlan } from "../planning/plan.ts";
@@ -34,7 +34,7 @@ export function addSession(program: Command): void {
         if (dryRun) return showPlan(planEndOf("session", id, await agent.call("sessions.list")), json);
         await agent.call("sessions.end", { id });
         if (json) return printJson(null);
-        await printLine(`Session ${id} is signed out.`);
+        await printDone(`Session ${id} is signed out.`);
       }),
     );
 }

@@ -2,7 +2,7 @@ import type { Token } from "@lendbuf/shared/session";
 import type { Command } from "commander";
 import { duration } from "../arguments.ts";
 import { printList } from "../output/list.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson, printLong } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { clock, relative } from "../output/time.ts";
 import { dryRunOption, plan, planEndOf, showPlan } from "../planning/plan.ts";
@@ -29,8 +29,9 @@ export function addToken(program: Command): void {
         if (dryRun) return showPlan(plan(`make a token for ${(await agent.call("sessions.me")).account}`), json);
         const made = await agent.call("tokens.create", { name, lifeMs });
         if (json) return printJson(made);
-        await printLine(
+        await printLong(
           `${made.token}\nSend it as "Authorization: Bearer …". It is good until ${clock(made.expiresAt)}; \`lendbuf token remove ${made.id}\` ends it.`,
+          made.token,
         );
       }),
     );
@@ -52,7 +53,7 @@ export function addToken(program: Command): void {
         if (dryRun) return showPlan(planEndOf("token", id, await agent.call("tokens.list")), json);
         await agent.call("tokens.remove", { id });
         if (json) return printJson(null);
-        await printLine(`Token ${id} is good for nothing any more.`);
+        await printDone(`Token ${id} is good for nothing any more.`);
       }),
     );
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { bufferName } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { planUndefine } from "../planning/buffers.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
@@ -16,7 +16,7 @@ export function addUndefine(program: Command): void {
         if (dryRun) return showPlan(await planUndefine(agent, name), json);
         const removed = await agent.call("buffers.remove", { name });
         if (json) await printJson(removed);
-        else await printLine(`Removed ${name}.`);
+        else await printDone(`Removed ${name}.`);
       }),
     );
 }
