@@ -20,10 +20,11 @@ const TRPC_FROM_SOURCES = {
   },
 };
 
-export function bundle({ entry, outfile, ...options }) {
+/** Into one file, or with an `outdir` into one for the entry and others for what it loads later. */
+export function bundle({ entry, outfile, outdir, ...options }) {
   return build({
     entryPoints: [fileURLToPath(entry)],
-    outfile: fileURLToPath(outfile),
+    ...(outdir ? { outdir: fileURLToPath(outdir), splitting: true } : { outfile: fileURLToPath(outfile) }),
     bundle: true,
     platform: "node",
     format: "esm",

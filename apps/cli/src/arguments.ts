@@ -1,9 +1,12 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
 import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
+import type { Method } from "@lendbuf/shared/api";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
+import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
 
@@ -64,6 +67,24 @@ export function account(text: string): string {
   return `uid:${answer.stdout.trim()}`;
 }
 
+/** Of the API. */
+export function method(text: string): Method {
+  if (isMethod(text)) return text;
+  const [noun] = text.split(".");
+  const alike = Object.keys(PROCEDURES).filter((one) => one.startsWith(`${noun}.`));
+  throw new InvalidArgumentError(
+    `There is no such method. ${alike.length > 0 ? `Of ${noun} there are` : "There are"} ${(alike.length > 0 ? alike : Object.keys(PROCEDURES)).join(", ")}.`,
+  );
+}
+
+export function jsonObject(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  } catch {}
+  throw new InvalidArgumentError(`Write a JSON object, in quotes for the shell: '{"id":17}'.`);
+}
+
 export function size(text: string): number {
   const bytes = parseSize(text);
   if (bytes === undefined) throw new InvalidArgumentError("Write a size as 4096, 0x1000, 4KiB or 1MiB.");
@@ -94,6 +115,21 @@ export function range(text: string, before: Range[] = []): Range[] {
 
 export const leaseOption = () =>
   new Option("--for <duration>", "how long the lease is: 90 (seconds), 15m, 1h30m, 2d").argParser(duration);
+
+/** `USR1` or `SIGUSR1`. */
+export function signalName(text: string): NodeJS.Signals {
+  const name = text.toUpperCase().replace(/^(?!SIG)/, "SIG");
+  if (!Object.hasOwn(constants.signals, name))
+    throw new InvalidArgumentError("Write a signal as USR1 or SIGUSR1; kill -l lists them.");
+  return name as NodeJS.Signals;
+}
+
+export function agentUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username)
+    throw new InvalidArgumentError("Write where the agent answers as http://127.0.0.1:7117.");
+  return url.origin;
+}
 
 export const widthOption = () =>
   new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {

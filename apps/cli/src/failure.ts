@@ -33,6 +33,7 @@ export function explain(error: unknown): { code: string; message: string; exitCo
   if (error.name === "NoAgent") return { code, message: error.message, exitCode: EXIT.noAgent };
   if (error.name === "ConnectionLost")
     return { code: "CONNECTION_LOST", message: error.message, exitCode: EXIT.noAgent };
+  if (error.name === "DoorRefusal") return { code, message: error.message, exitCode: EXIT.refused };
   if (isErrorCode(code)) return { code, message: error.message, exitCode: EXIT_BY_ERROR[code] };
   if ("syscall" in error) return { code, message: error.message, exitCode: EXIT.failed };
   return { code: "INTERNAL", message: error.stack ?? error.message, exitCode: EXIT.failed };

@@ -1,23 +1,68 @@
+import type { Calls } from "@lendbuf/client/calls";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Command } from "commander";
-import { usageFailure } from "./failure.ts";
+import { EXIT } from "./exit-codes.ts";
+import { Failure, usageFailure } from "./failure.ts";
+import { readToken } from "./token-file.ts";
 
 /** Options that every command has. */
 export interface GlobalOptions {
   json: boolean;
 }
 
-/** Runs `work` with a connection to the agent, which is closed afterwards. */
+/** Which agent is meant, as every command may be told. */
+export interface Where {
+  socket?: string;
+  agent?: string;
+  tokenFile?: string;
+}
+
+/** Runs `work` with an agent, here or elsewhere; the connection is closed afterwards. */
 export async function withAgent<T>(
+  command: Command,
+  work: (agent: Calls, options: GlobalOptions) => Promise<T>,
+): Promise<T> {
+  const { json = false, ...where } = command.optsWithGlobals<Where & { json?: boolean }>();
+  using agent = await connectTo(where);
+  return await work(agent, { json });
+}
+
+/** The same with an agent of this host: memory is handed over through its socket only. */
+export async function withAgentHere<T>(
   command: Command,
   work: (agent: Connection, options: GlobalOptions) => Promise<T>,
 ): Promise<T> {
-  const { socket, json = false } = command.optsWithGlobals<{ socket?: string; json?: boolean }>();
+  const { json = false, socket, agent: elsewhere } = command.optsWithGlobals<Where & { json?: boolean }>();
+  if (elsewhere !== undefined)
+    throw new Failure(
+      "WRONG_DOOR",
+      EXIT.refused,
+      `lendbuf ${command.name()} takes memory, which an agent hands over on its own host only. Run it there, without --agent.`,
+    );
+  using agent = await connectHere(socket);
+  return await work(agent, { json });
+}
+
+export async function connectTo({ socket, agent, tokenFile }: Where): Promise<Calls> {
+  if (agent === undefined && tokenFile === undefined) return connectHere(socket);
+  if (agent === undefined || tokenFile === undefined)
+    throw usageFailure("--agent and --token-file go together: where the agent is, and the token that lets you in.");
+  if (socket !== undefined) throw usageFailure("--socket names an agent here, --agent one elsewhere: leave one out.");
+  const token = readToken(tokenFile);
+  const { HttpAgent } = await import("@lendbuf/client/http");
+  return new HttpAgent(agent, token);
+}
+
+async function connectHere(socket: string | undefined): Promise<Connection> {
   if (socket === "") throw usageFailure("--socket needs the path of the agent's socket.");
   // Loaded only now: --help and mistyped commands need no native code.
   const { connect } = await import("@lendbuf/client/connect");
-  using agent = await connect({ path: socket });
-  return await work(agent, { json });
+  return connect({ path: socket });
+}
+
+/** As the agent knows the caller: over HTTP that is the token's account. */
+export async function accountOf(agent: Calls): Promise<string> {
+  return (await agent.call("sessions.me")).account;
 }
 
 export const ownAccount = () => `uid:${process.getuid!()}`;

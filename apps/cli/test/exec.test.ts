@@ -204,6 +204,52 @@ describe("signals", () => {
   });
 });
 
+describe("--signal", () => {
+  it("comes before the lease ends, once, and the memory is still there", async () => {
+    const running = exec("sim0/ddr", "--for", "4", "--signal", "USR1", "--signal-before", "3s");
+    await running.sees(/ready/);
+
+    await running.sees(/got SIGUSR1/);
+    running.type("read 0 1");
+    await running.sees(/read: (?!EFAULT)/);
+    await running.sees(/was taken back \(expired/);
+    const { stdout } = await exitWith(running, 0);
+
+    expect(stdout.match(/got SIGUSR1/g)).toHaveLength(1);
+  });
+
+  it("comes when an end is announced that is nearer", async () => {
+    const running = exec("sim0/ddr", "--for", "1h", "--signal", "SIGUSR2", "--signal-before", "6m");
+    await running.sees(/ready/);
+    const { id } = await liveOf("sim0/ddr");
+
+    await agent.run("revoke", String(id), "--notice", "5m");
+
+    await running.sees(/got SIGUSR2/);
+    await exitWith(running, 0);
+  });
+
+  it("does not come for an end that nobody announced", async () => {
+    const running = exec("sim0/ddr", "--for", "1h", "--signal", "USR1");
+    await running.sees(/ready/);
+
+    await agent.run("revoke", String((await liveOf("sim0/ddr")).id));
+    await running.sees(/was taken back \(operator/);
+
+    expect((await exitWith(running, 0)).stdout).not.toContain("got");
+  });
+
+  it.each([
+    ["that is none", ["--signal", "USR9"], /kill -l lists them/],
+    ["that is not named", ["--signal-before", "10s"], /add --signal USR1/],
+  ])("%s is refused before anything is borrowed", async (_name, options, said) => {
+    const { code, stderr } = await agent.run("exec", "sim0/ddr", ...options, "--", "true");
+
+    expect(stderr).toMatch(said);
+    expect(code).toBe(2);
+  });
+});
+
 describe("with --wait", () => {
   it("tells the place in line, and runs when its turn has come", async () => {
     const first = exec("sim0/ddr");

@@ -1,21 +1,10 @@
 import { closeSync } from "node:fs";
 import type { PacketSocket, Peer, SystemError } from "@lendbuf/native/addon";
-import type { Call, Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
+import type { Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
+import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./calls.ts";
 import { ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
 import { Feed } from "./feed.ts";
 import { Lease } from "./lease.ts";
-
-export type LendingCall = "delegations.claim" | "delegations.borrow";
-export type PlainCall = Exclude<Call, LendingCall>;
-
-export interface CallOptions {
-  /** Cancels it at the agent too; the call rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
-
-/** The input may be left out where all of it has defaults. */
-export type Arguments<M extends Call | Subscription> =
-  undefined extends Input<M> ? [input?: Input<M>, options?: CallOptions] : [input: Input<M>, options?: CallOptions];
 
 interface Pending {
   /** `fds` are its to close. */
@@ -32,7 +21,7 @@ interface Packet {
 }
 
 /** A connection to an agent. Delegations that are claimed through it end with it, unless they are kept. */
-export class Connection implements Disposable {
+export class Connection implements Calls {
   /** Where the agent listens. */
   readonly path: string;
   /** The agent's process, as the kernel knows it. */

@@ -11,6 +11,25 @@ export class NoAgent extends Error {
   }
 }
 
+/** Of an HTTP request that got no answer. */
+export function unreachable(url: string, failure: unknown): NoAgent {
+  const cause = ((failure as Error).cause ?? failure) as NodeJS.ErrnoException;
+  const advice = "To one on another host: ssh -L PORT:127.0.0.1:PORT HOST.";
+  const message = `No agent answers at ${url} (${cause.code ?? cause.message}). ${advice}`;
+  return new NoAgent(cause.code ?? "EPROTO", message, { cause });
+}
+
+/** The HTTP door turned us away before the agent was asked: `code` is its word for it, as UNAUTHORIZED, or a status. */
+export class DoorRefusal extends Error {
+  override readonly name = "DoorRefusal";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** The agent went away, or the connection was closed. Every delegation that this connection claimed ends with it, unless it is kept. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";

@@ -272,6 +272,3 @@ export type Subscription =
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
 export type Output<M extends Method> = Outputs[M];
-
-/** The methods whose reply carries fds. */
-export const FD_METHODS: readonly Method[] = ["delegations.claim", "delegations.borrow"];

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { AuditEntry, AuditVerdict } from "@lendbuf/shared/audit";
 import type { Command } from "commander";
 import { bufferName, count, delegationId } from "../arguments.ts";
@@ -49,7 +49,7 @@ export function addAudit(program: Command): void {
     );
 }
 
-async function newest(agent: Connection, filter: Filter, number: number): Promise<AuditEntry[]> {
+async function newest(agent: Calls, filter: Filter, number: number): Promise<AuditEntry[]> {
   const found: AuditEntry[] = [];
   const fetch = ({ cursor, limit }: { cursor?: number; limit: number }) =>
     agent.call("audit.list", { ...filter, ...(cursor !== undefined && { before: cursor }), limit });
@@ -57,12 +57,7 @@ async function newest(agent: Connection, filter: Filter, number: number): Promis
   return found.reverse();
 }
 
-async function followOn(
-  agent: Connection,
-  after: number,
-  filter: Filter,
-  show: (entries: AuditEntry[]) => Promise<void>,
-) {
+async function followOn(agent: Calls, after: number, filter: Filter, show: (entries: AuditEntry[]) => Promise<void>) {
   try {
     for await (const entry of agent.subscribe("audit.watch", { after }, { signal: interruption() }))
       if (isAbout(entry, filter)) await show([entry]);

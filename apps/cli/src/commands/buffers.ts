@@ -1,60 +1,56 @@
-import type { BufferView } from "@lendbuf/shared/buffer";
-import { formatSize } from "@lendbuf/shared/size";
-import type { Command } from "commander";
-import { count, deviceName } from "../arguments.ts";
+import type { Calls } from "@lendbuf/client/calls";
+import { type Command, Option } from "commander";
+import { bufferName, count, deviceName } from "../arguments.ts";
+import { BUFFER_COLUMNS, factsOf, TAKEN_COLUMNS } from "../output/buffer.ts";
+import { factLines } from "../output/facts.ts";
 import { printPages } from "../output/list.ts";
-import type { Column } from "../output/table.ts";
-import { relative } from "../output/time.ts";
+import { printJson, printLine } from "../output/print.ts";
 import { pages } from "../pages.ts";
 import { withAgent } from "../session.ts";
+import { followTable } from "../watching/follow-table.ts";
 
 interface Options {
   device?: string;
   search?: string;
   limit?: number;
+  follow?: boolean;
 }
 
 export function addBuffers(program: Command): void {
-  program
+  const buffers = program
     .command("buffers")
     .description("what can be lent, and who has it")
     .option("--device <device>", "only this device's", deviceName)
     .option("--search <text>", "only those with this in the name or description")
     .option("--limit <count>", "at most so many", count)
-    .action(({ limit, ...filter }: Options, command: Command) =>
-      withAgent(command, (agent, { json }) => {
-        const all = pages(
-          (page: { cursor?: string; limit: number }) => agent.call("buffers.list", { ...filter, ...page }),
-          limit,
-        );
-        return printPages(all, COLUMNS, { json, empty: "No buffers." });
+    .addOption(new Option("--follow", "those that are taken, as that changes").conflicts(["device", "search", "limit"]))
+    .action(({ follow, ...options }: Options, command: Command) =>
+      withAgent(command, (agent, { json }) => (follow ? followTaken(agent, json) : list(agent, options, json))),
+    );
+  buffers
+    .command("get")
+    .description("all about one buffer")
+    .argument("<buffer>", "which buffer", bufferName)
+    .action((name: string, _options, command: Command) =>
+      withAgent(command, async (agent, { json }) => {
+        const buffer = await agent.call("buffers.get", { name });
+        await (json ? printJson(buffer) : printLine(factLines(factsOf(buffer)).join("\n")));
       }),
     );
 }
 
-const COLUMNS: readonly Column<BufferView>[] = [
-  { title: "BUFFER", cell: ({ name }) => name },
-  { title: "SIZE", cell: ({ size }) => formatSize(size), align: "right", leaveOut: 4 },
-  {
-    title: "STATE",
-    cell: ({ state }) => state,
-    style: ({ state }) => (state === "free" ? "green" : state === "lent" || state === "offered" ? "cyan" : "red"),
-  },
-  { title: "HELD BY", cell: holders },
-  { title: "WAITING", cell: ({ waiting }) => (waiting === 0 ? "" : String(waiting)), align: "right", leaveOut: 3 },
-  { title: "ENDS", cell: ends, leaveOut: 2 },
-  { title: "ABOUT", cell: ({ description }) => description, leaveOut: 1 },
-];
-
-function holders({ current, occupied }: BufferView): string {
-  const seen = current.map(({ id, account }) => `${account} (${id})`);
-  const hidden = occupied - current.length;
-  if (hidden > 0) seen.push(`${hidden} other${hidden === 1 ? "" : "s"}`);
-  return seen.join(", ");
+function list(agent: Calls, { limit, ...filter }: Options, json: boolean): Promise<void> {
+  const all = pages(
+    (page: { cursor?: string; limit: number }) => agent.call("buffers.list", { ...filter, ...page }),
+    limit,
+  );
+  return printPages(all, BUFFER_COLUMNS, { json, empty: "No buffers." });
 }
 
-/** When the last of the leases that can be seen ends. */
-function ends({ current }: BufferView): string {
-  const times = current.map(({ expiresAt }) => expiresAt).filter((at) => at !== null);
-  return times.length === 0 ? "" : relative(Math.max(...times));
+function followTaken(agent: Calls, json: boolean): Promise<void> {
+  return followTable((signal) => agent.subscribe("buffers.watch", {}, { signal }), TAKEN_COLUMNS, {
+    json,
+    title: (total) => `${total} of the buffers taken`,
+    empty: "All buffers are free.",
+  });
 }

@@ -2,7 +2,9 @@ import type { Range } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import { type Command, Option } from "commander";
 import { bufferName, deviceName, range, regionIndex } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
+import { planDefine } from "../planning/buffers.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 interface Options {
@@ -12,6 +14,7 @@ interface Options {
   shared?: boolean;
   scrub?: "none" | "zero";
   description?: string;
+  dryRun?: boolean;
 }
 
 export function addDefine(program: Command): void {
@@ -27,17 +30,15 @@ export function addDefine(program: Command): void {
       new Option("--scrub <how>", "what happens to the contents before the next borrower").choices(["none", "zero"]),
     )
     .option("--description <text>", "shown in lists")
-    .action((name: string, { range: ranges, shared, ...options }: Options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((name: string, { range: ranges, shared, dryRun, ...options }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
-        const buffer = await agent.call("buffers.define", {
-          name,
-          ranges,
-          ...(shared && { share: "shared" }),
-          ...options,
-        });
+        const definition = { name, ranges, ...(shared && { share: "shared" as const }), ...options };
+        if (dryRun) return showPlan(await planDefine(agent, definition), json);
+        const buffer = await agent.call("buffers.define", definition);
         if (json) await printJson(buffer);
         else
-          await printLine(
+          await printDone(
             `Defined ${buffer.name}: ${formatSize(buffer.size)} of ${buffer.device}, region ${buffer.region}.`,
           );
       }),

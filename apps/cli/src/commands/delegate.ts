@@ -3,8 +3,10 @@ import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
 import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
 import { describeAccess } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printJson, printLong } from "../output/print.ts";
 import { relative } from "../output/time.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
+import { planRequest } from "../planning/requests.ts";
 import { type RequestOptions, requestOf } from "../request.ts";
 import { withAgent } from "../session.ts";
 
@@ -12,6 +14,7 @@ interface Options extends RequestOptions {
   to?: string;
   keep?: boolean;
   claimWithin?: number;
+  dryRun?: boolean;
 }
 
 export function addDelegate(program: Command): void {
@@ -28,16 +31,19 @@ export function addDelegate(program: Command): void {
     .addOption(purposeOption())
     .addOption(exporterOption())
     .option("--claim-within <duration>", "how long the offer stands", duration)
-    .action((buffer: string, { to, keep, claimWithin, ...request }: Options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((buffer: string, { to, keep, claimWithin, dryRun, ...request }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
-        const delegation = await agent.call("delegations.request", {
+        const wish = {
           ...requestOf(buffer, request),
           ...(to && { account: to }),
           ...(keep && { keep }),
           ...(claimWithin && { offerMs: claimWithin }),
-        });
+        };
+        if (dryRun) return showPlan(await planRequest(agent, wish, to ? `offer ${to}` : "offer"), json);
+        const delegation = await agent.call("delegations.request", wish);
         if (json) await printJson(delegation);
-        else await printLine(describe(delegation).join("\n"));
+        else await printLong(describe(delegation).join("\n"), String(delegation.id));
       }),
     );
 }

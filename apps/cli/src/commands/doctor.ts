@@ -1,12 +1,10 @@
-import { diagnose } from "@lendbuf/host/doctor/diagnose";
-import { HostFiles } from "@lendbuf/host/host-files";
 import { type Diagnosis, type Finding, hasProblem, SEVERITIES, type Severity } from "@lendbuf/shared/doctor";
 import { harmless } from "@lendbuf/shared/harmless";
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { printJson, printLine } from "../output/print.ts";
 import { paint, type Style } from "../output/style.ts";
-import { withAgent } from "../session.ts";
+import { type Where, withAgent } from "../session.ts";
 
 const STYLES: Record<Severity, Style> = { ok: "green", note: "cyan", warning: "yellow", problem: "red" };
 
@@ -28,7 +26,11 @@ async function askAgent(command: Command): Promise<Diagnosis> {
   try {
     return await withAgent(command, (agent) => agent.call("host.doctor"));
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "NoAgent") throw error;
+    const isElsewhere = command.optsWithGlobals<Where>().agent !== undefined;
+    if (!(error instanceof Error) || error.name !== "NoAgent" || isElsewhere) throw error;
+    // Loaded only now: with an agent, none of it is needed.
+    const { diagnose } = await import("@lendbuf/host/doctor/diagnose");
+    const { HostFiles } = await import("@lendbuf/host/host-files");
     return diagnose({ files: new HostFiles(), devices: null, noAgent: error.message });
   }
 }

@@ -2,12 +2,15 @@ import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
 import { bufferName, exporterOption, leaseOption, purposeOption, widthOption } from "../arguments.ts";
 import { usageFailure } from "../failure.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
+import { planRequest } from "../planning/requests.ts";
 import { type RequestOptions, requestOf } from "../request.ts";
+import { addSignalOptions, beforeEndOf, type SignalOptions } from "../running/before-end.ts";
 import { borrowInLine } from "../running/borrow-in-line.ts";
 import { followerOnStderr } from "../running/follower.ts";
 import { type Copies, run } from "../running/run.ts";
 import { SignalRelay } from "../running/signal-relay.ts";
-import { withAgent } from "../session.ts";
+import { withAgent, withAgentHere } from "../session.ts";
 
 const HELP = `
 The command finds the memory as descriptor 3, and in its environment LENDBUF_FD, LENDBUF_SIZE (bytes), LENDBUF_BUFFER,
@@ -16,20 +19,25 @@ raises SIGBUS, or fails with EFAULT in a system call; the command itself is left
 
   lendbuf exec sim0/ch0 --for 15m --read-only -- ./capture --rate 100
 
+With --signal the command is told before the lease ends, or an end that was announced comes, in time to save what it has:
+
+  lendbuf exec sim0/ch0 --for 1h --signal USR1 --signal-before 2m -- ./capture
+
 With --exporter staged the memory is a window that starts as zeros, for kernels whose exports cannot be mapped: the command copies from
 and to the device with "lendbuf sync", which finds its window by LENDBUF_DELEGATION. --pull copies all of it from the device before
 the command starts, --push all of it to the device after the command ended well:
 
   lendbuf exec 0000:01:00.0/bar2 --exporter staged --pull -- xxd -l 64 /proc/self/fd/3`;
 
-interface Options extends RequestOptions {
+interface Options extends RequestOptions, SignalOptions {
   pull?: boolean;
   push?: boolean;
   width?: Width;
+  dryRun?: boolean;
 }
 
 export function addExec(program: Command): void {
-  program
+  const exec = program
     .command("exec")
     .description("borrow a buffer for as long as a command runs")
     .argument("<buffer>", "which buffer", bufferName)
@@ -44,16 +52,23 @@ export function addExec(program: Command): void {
     .option("--pull", "staged: copy from the device before the command starts")
     .option("--push", "staged: copy to the device after the command ended with 0")
     .addOption(widthOption())
+    .addOption(dryRunOption());
+  addSignalOptions(exec)
     .addHelpText("after", HELP)
-    .action((buffer: string, words: string[], { width, ...options }: Options, command: Command) =>
-      withAgent(command, async (agent, { json }) => {
+    .action((buffer: string, words: string[], { width, ...options }: Options, command: Command) => {
+      const copies = copiesOf(options, width);
+      const beforeEnd = beforeEndOf(options);
+      if (options.dryRun)
+        return withAgent(command, async (agent, { json }) =>
+          showPlan(await planRequest(agent, requestOf(buffer, options), `run ${words[0]} with`), json),
+        );
+      return withAgentHere(command, async (agent, { json }) => {
         const relay = new SignalRelay();
         const follower = followerOnStderr(json);
-        const copies = copiesOf(options, width);
         const lease = await borrowInLine(agent, requestOf(buffer, options), follower, relay.interrupted);
-        process.exitCode = await run(agent, lease, words, relay, follower, copies);
-      }),
-    );
+        process.exitCode = await run(agent, lease, words, relay, follower, { copies, beforeEnd });
+      });
+    });
 }
 
 /** What is copied before and after the command, of a window. */

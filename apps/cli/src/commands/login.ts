@@ -1,6 +1,6 @@
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
-import { printJson, printLine } from "../output/print.ts";
+import { printJson, printLong } from "../output/print.ts";
 import { withAgent } from "../session.ts";
 
 export function addLogin(program: Command): void {
@@ -11,7 +11,10 @@ export function addLogin(program: Command): void {
       withAgent(command, async (agent, { json }) => {
         const link = await agent.call("sessions.createLink");
         if (json) return printJson(link);
-        await printLine(`${link.url}\nIt works once, and for ${formatDuration(link.expiresAt - Date.now())}.`);
+        await printLong(
+          `${link.url}\nIt works once, and for ${formatDuration(link.expiresAt - Date.now())}.`,
+          link.url,
+        );
       }),
     );
 }

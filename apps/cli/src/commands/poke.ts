@@ -1,8 +1,15 @@
 import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
 import { bufferName, offset, widthOption, word } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
+import { planPoke } from "../planning/buffers.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
+
+interface Options {
+  width?: Width;
+  dryRun?: boolean;
+}
 
 export function addPoke(program: Command): void {
   program
@@ -12,13 +19,15 @@ export function addPoke(program: Command): void {
     .argument("<offset>", "bytes from its start: 8, 0x10", offset)
     .argument("<value>", "what to write: 1000, 0xff", word)
     .addOption(widthOption())
-    .action((name: string, at: number, value: string, options: { width?: Width }, command: Command) =>
+    .addOption(dryRunOption())
+    .action((name: string, at: number, value: string, { dryRun, ...options }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(await planPoke(agent, name, `${value} at 0x${at.toString(16)}`), json);
         const poked = await agent.call("buffers.poke", { name, offset: at, value, ...options });
         if (json) return printJson(poked);
         const lent = poked.lentTo.map(({ id, account }) => `${account} (delegation ${id})`);
         const whose = lent.length > 0 ? `; it is lent to ${lent.join(", ")}` : "";
-        await printLine(`Wrote ${poked.value} (${poked.width} bits) at 0x${at.toString(16)} of ${name}${whose}.`);
+        await printDone(`Wrote ${poked.value} (${poked.width} bits) at 0x${at.toString(16)} of ${name}${whose}.`);
       }),
     );
 }

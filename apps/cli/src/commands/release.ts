@@ -2,8 +2,10 @@ import type { Command } from "commander";
 import { delegationId } from "../arguments.ts";
 import { EXIT } from "../exit-codes.ts";
 import { END_COLUMNS } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { Table } from "../output/table.ts";
+import { planRelease } from "../planning/ends.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 export function addRelease(program: Command): void {
@@ -11,11 +13,13 @@ export function addRelease(program: Command): void {
     .command("release")
     .description("give a delegation back, or withdraw an offer or a place in line")
     .argument("<id>", "which delegation", delegationId)
-    .action((id: number, _options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((id: number, { dryRun }: { dryRun?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(await planRelease(agent, id), json);
         const delegation = await agent.call("delegations.release", { id });
         if (json) await printJson(delegation);
-        else await printLine(new Table(END_COLUMNS).lines([delegation]).join("\n"));
+        else await printDone(new Table(END_COLUMNS).lines([delegation]).join("\n"));
         if (delegation.state === "revoking") process.exitCode = EXIT.unconfirmed;
       }),
     );

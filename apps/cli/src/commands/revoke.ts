@@ -1,16 +1,18 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { RevokeSummary } from "@lendbuf/shared/api";
-import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
+import { isFinal } from "@lendbuf/shared/delegation";
 import type { Command } from "commander";
 import { delegationIds, deviceName, duration } from "../arguments.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { usageFailure } from "../failure.ts";
+import { getEach, liveOf } from "../live.ts";
 import { END_COLUMNS } from "../output/delegation.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { Table } from "../output/table.ts";
-import { pages } from "../pages.ts";
-import { ownAccount, withAgent } from "../session.ts";
+import { planRevoke, planRevokeAll } from "../planning/ends.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
+import { accountOf, withAgent } from "../session.ts";
 
 interface Options {
   all?: boolean;
@@ -18,6 +20,7 @@ interface Options {
   yes?: boolean;
   notice?: number;
   deviceWide?: boolean;
+  dryRun?: boolean;
 }
 
 export function addRevoke(program: Command): void {
@@ -30,11 +33,17 @@ export function addRevoke(program: Command): void {
     .option("--yes", "do not ask before other people's delegations end")
     .option("--notice <duration>", "tell the clients now, take the memory after so long", duration)
     .option("--device-wide", "where only a whole device can be taken back: end the others on it too")
+    .addOption(dryRunOption())
     .action((ids: number[], options: Options, command: Command) => {
       check(ids, options);
-      return withAgent(command, (agent, { json }) =>
-        options.all ? revokeAll(agent, options, json) : revoke(agent, ids, options, json),
-      );
+      return withAgent(command, async (agent, { json }) => {
+        if (options.dryRun)
+          return showPlan(
+            await (options.all ? planRevokeAll(agent, options.device) : planRevoke(agent, ids, options)),
+            json,
+          );
+        await (options.all ? revokeAll(agent, options, json) : revoke(agent, ids, options, json));
+      });
     });
 }
 
@@ -46,14 +55,10 @@ function check(ids: readonly number[], { all, device, notice, deviceWide }: Opti
   if (all && notice) throw usageFailure("--notice goes with ids: --all takes everything at once.");
 }
 
-async function revoke(
-  agent: Connection,
-  ids: number[],
-  { yes, notice, deviceWide }: Options,
-  json: boolean,
-): Promise<void> {
+async function revoke(agent: Calls, ids: number[], { yes, notice, deviceWide }: Options, json: boolean): Promise<void> {
   if (!yes) {
-    const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== ownAccount());
+    const own = await accountOf(agent);
+    const others = (await getEach(agent, ids)).filter((it) => !isFinal(it.state) && it.account !== own);
     if (others.length > 0) await confirm(others, others.length);
   }
   const ended = await agent.call("delegations.revoke", {
@@ -62,35 +67,19 @@ async function revoke(
     ...(deviceWide && { deviceWide }),
   });
   if (json) await printJson(ended);
-  else await printLine(new Table(END_COLUMNS).lines(ended).join("\n"));
+  else await printDone(new Table(END_COLUMNS).lines(ended).join("\n"));
   if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;
 }
 
-/** One after the other: an agent limits how much one connection may ask at a time. */
-async function getEach(agent: Connection, ids: readonly number[]): Promise<Delegation[]> {
-  const found: Delegation[] = [];
-  for (const id of ids) found.push(await agent.call("delegations.get", { id }));
-  return found;
-}
-
-async function revokeAll(agent: Connection, { yes, device }: Options, json: boolean): Promise<void> {
+async function revokeAll(agent: Calls, { yes, device }: Options, json: boolean): Promise<void> {
   if (!yes) {
     const live = await liveOf(agent, device);
     if (live.length > 0) await confirm(live, live.length);
   }
   const summary = await agent.call("delegations.revokeAll", device ? { device } : {});
   if (json) await printJson(summary);
-  else await printLine(describe(summary));
+  else await printDone(describe(summary));
   if (summary.remaining > 0) process.exitCode = EXIT.unconfirmed;
-}
-
-async function liveOf(agent: Connection, device: string | undefined): Promise<Delegation[]> {
-  const live: Delegation[] = [];
-  for await (const { items } of pages((page: { cursor?: number; limit: number }) =>
-    agent.call("delegations.list", page),
-  ))
-    live.push(...items.filter((it) => !isFinal(it.state) && (!device || it.device === device)));
-  return live;
 }
 
 function describe({ revoked, cancelled, remaining, durationMs }: RevokeSummary): string {

@@ -1,25 +1,48 @@
+import type { Calls } from "@lendbuf/client/calls";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { harmless } from "@lendbuf/shared/harmless";
 import type { Status } from "@lendbuf/shared/status";
 import type { Command } from "commander";
 import { DEVICE_COLUMNS } from "../output/device.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { factLines } from "../output/facts.ts";
+import { printJson, printJsonLine, printLine } from "../output/print.ts";
+import { Screen } from "../output/screen.ts";
 import { paint } from "../output/style.ts";
 import { Table } from "../output/table.ts";
-import { columnsOf, cut } from "../output/text.ts";
+import { untilInterrupted } from "../running/interruption.ts";
 import { withAgent } from "../session.ts";
 
 export function addStatus(program: Command): void {
   program
     .command("status")
     .description("what the agent is, what it has, and what it worries about")
-    .action((_options, command: Command) =>
+    .option("--follow", "go on, as it changes, until Ctrl-C")
+    .action(({ follow }: { follow?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (follow) return showChanges(agent, json);
         const status = await agent.call("status.get");
         if (json) await printJson(status);
         else await printLine(describe(status).join("\n"));
       }),
     );
+}
+
+function showChanges(agent: Calls, json: boolean): Promise<void> {
+  return untilInterrupted(async (signal) => {
+    const states = agent.subscribe("status.watch", {}, { signal });
+    if (json) for await (const status of states) await printJsonLine(status);
+    else if (process.stdout.isTTY) await showScreen(states);
+    else for await (const status of states) await printLine(`${describe(status).join("\n")}\n`);
+  });
+}
+
+async function showScreen(states: AsyncIterable<Status>): Promise<void> {
+  let latest: Status | undefined;
+  using screen = new Screen(() => (latest ? describe(latest) : []));
+  for await (const status of states) {
+    latest = status;
+    screen.draw();
+  }
 }
 
 function describe(status: Status): string[] {
@@ -40,9 +63,8 @@ function describe(status: Status): string[] {
   if (counts.revoking > 0) facts.push(["revoking", `${counts.revoking}, of these ${counts.unproven} unproven`]);
   if (store.unrecorded > 0) facts.push(["unrecorded", `${store.unrecorded} ends are enforced but not yet written`]);
   if (store.keptAside) facts.push(["kept aside", `a corrupt database: ${store.keptAside}`]);
-  const width = columnsOf();
   return [
-    ...facts.map(([name, value]) => `${paint(name.padEnd(11), "dim")}${cut(harmless(value), width - 11)}`),
+    ...factLines(facts),
     ...status.warnings.map((warning) => paint(`warning    ${harmless(warning)}`, "yellow")),
     "",
     ...new Table(DEVICE_COLUMNS).lines(status.devices),

@@ -2,7 +2,7 @@ import type { Width } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import { type Command, Option } from "commander";
 import { count, delegationId, offset, widthOption } from "../arguments.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson } from "../output/print.ts";
 import { withAgent } from "../session.ts";
 
 interface Options {
@@ -33,7 +33,7 @@ export function addSync(program: Command): void {
         const synced = await agent.call("delegations.sync", { id, direction, ...options });
         if (json) await printJson(synced);
         else
-          await printLine(
+          await printDone(
             `${formatSize(synced.length)} copied ${direction.replace("-", " the ")} in ${synced.durationMs} ms.`,
           );
       }),

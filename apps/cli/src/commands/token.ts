@@ -2,9 +2,10 @@ import type { Token } from "@lendbuf/shared/session";
 import type { Command } from "commander";
 import { duration } from "../arguments.ts";
 import { printList } from "../output/list.ts";
-import { printJson, printLine } from "../output/print.ts";
+import { printDone, printJson, printLong } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { clock, relative } from "../output/time.ts";
+import { dryRunOption, plan, planEndOf, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 const COLUMNS: readonly Column<Token>[] = [
@@ -22,12 +23,15 @@ export function addToken(program: Command): void {
     .description("make a token; it is shown once")
     .argument("<name>", "what it is for")
     .option("--for <duration>", "how long it is good: 12h, 30d", duration)
-    .action((name: string, { for: lifeMs }: { for?: number }, command: Command) =>
+    .addOption(dryRunOption())
+    .action((name: string, { for: lifeMs, dryRun }: { for?: number; dryRun?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(plan(`make a token for ${(await agent.call("sessions.me")).account}`), json);
         const made = await agent.call("tokens.create", { name, lifeMs });
         if (json) return printJson(made);
-        await printLine(
+        await printLong(
           `${made.token}\nSend it as "Authorization: Bearer …". It is good until ${clock(made.expiresAt)}; \`lendbuf token remove ${made.id}\` ends it.`,
+          made.token,
         );
       }),
     );
@@ -43,11 +47,13 @@ export function addToken(program: Command): void {
     .command("remove")
     .description("end a token at once")
     .argument("<id>", "which, as `lendbuf token list` shows it")
-    .action((id: string, _options, command: Command) =>
+    .addOption(dryRunOption())
+    .action((id: string, { dryRun }: { dryRun?: boolean }, command: Command) =>
       withAgent(command, async (agent, { json }) => {
+        if (dryRun) return showPlan(planEndOf("token", id, await agent.call("tokens.list")), json);
         await agent.call("tokens.remove", { id });
         if (json) return printJson(null);
-        await printLine(`Token ${id} is good for nothing any more.`);
+        await printDone(`Token ${id} is good for nothing any more.`);
       }),
     );
 }

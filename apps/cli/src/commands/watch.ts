@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { DelegationsState } from "@lendbuf/shared/api";
 import type { Command } from "commander";
 import { printJsonLine, printLine } from "../output/print.ts";
@@ -35,7 +35,7 @@ async function showScreen(states: AsyncIterable<DelegationsState>): Promise<void
   }
 }
 
-async function printChanges(agent: Connection, states: AsyncIterable<DelegationsState>): Promise<void> {
+async function printChanges(agent: Calls, states: AsyncIterable<DelegationsState>): Promise<void> {
   const changes = new Changes((id) => agent.call("delegations.get", { id }));
   for await (const state of states) for (const line of await changes.since(state)) await printLine(line);
 }

@@ -1,8 +1,10 @@
 // A delegation in words.
 import type { Delegation, Proof } from "@lendbuf/shared/delegation";
+import { formatDuration } from "@lendbuf/shared/duration";
+import { formatSize } from "@lendbuf/shared/size";
 import type { Style } from "./style.ts";
 import type { Column } from "./table.ts";
-import { relative } from "./time.ts";
+import { clock, relative } from "./time.ts";
 
 export function describeAccess({ access, share }: Pick<Delegation, "access" | "share">): string {
   return share === "shared" ? `${access}, shared` : access;
@@ -66,3 +68,33 @@ export const END_COLUMNS: readonly Column<Delegation>[] = [
   { title: "STATE", cell: ({ state }) => state, style: styleOf },
   { title: "HOW", cell: (it) => (it.ending ? `${it.ending.reason} ${relative(it.ending.at)}` : describeEnd(it)) },
 ];
+
+/** All that is known of one. */
+export function factsOf(delegation: Delegation): [name: string, value: string][] {
+  const { id, buffer, device, account, requestedBy, client, purpose, exporter, size, leaseMs, keep } = delegation;
+  const facts: [string, string | false | null][] = [
+    ["delegation", String(id)],
+    ["buffer", `${buffer} of ${device}, ${formatSize(size)}`],
+    ["account", requestedBy === account ? account : `${account}, asked for by ${requestedBy}`],
+    ["state", delegation.suspended ? `${delegation.state}, suspended` : delegation.state],
+    ["ends", describeTime(delegation)],
+    ["end", describeEnd(delegation)],
+    ["access", describeAccess(delegation)],
+    ["lease", `${formatDuration(leaseMs)} from the claim on${keep ? "; kept when its client disconnects" : ""}`],
+    ["exporter", exporter],
+    ["client", client && `pid ${client.pid}, uid ${client.uid} ${client.command ?? ""}`.trimEnd()],
+    ["purpose", purpose],
+    ...timesOf(delegation),
+  ];
+  return facts.filter((fact): fact is [string, string] => Boolean(fact[1]));
+}
+
+function timesOf({ requestedAt, offeredAt, claimedAt, endedAt }: Delegation): [string, string | null][] {
+  const times: [string, number | null][] = [
+    ["requested", requestedAt],
+    ["offered", offeredAt],
+    ["claimed", claimedAt],
+    ["ended", endedAt],
+  ];
+  return times.map(([name, at]) => [name, at === null ? null : clock(at)]);
+}

@@ -2,7 +2,7 @@
 
 import { harmless } from "@lendbuf/shared/harmless";
 import type { Holder, Visibility } from "@lendbuf/shared/holder";
-import { tell } from "./print.ts";
+import { notify } from "./print.ts";
 import { paint } from "./style.ts";
 import type { Column } from "./table.ts";
 
@@ -30,5 +30,5 @@ function describeHeld({ fds, fdCount, mappingCount }: Holder): string {
 
 /** What could not be seen, on stderr: it goes with what was printed and is no part of it. */
 export function tellUnseen({ notes }: Visibility): void {
-  for (const note of notes) tell(`${paint(`note: ${harmless(note)}`, "yellow")}\n`);
+  for (const note of notes) notify(`${paint(`note: ${harmless(note)}`, "yellow")}\n`);
 }

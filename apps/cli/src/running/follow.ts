@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { noticeOf } from "./notices.ts";
 
@@ -9,7 +9,7 @@ export interface Follower {
 
 /** Tells what becomes of a delegation until it has ended, and returns how. Throws ConnectionLost, or the signal's reason. */
 export async function follow(
-  agent: Connection,
+  agent: Calls,
   start: Delegation,
   follower: Follower,
   signal?: AbortSignal,

@@ -1,4 +1,4 @@
-import type { Connection } from "@lendbuf/client/connection";
+import type { Calls } from "@lendbuf/client/calls";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { describeEnd } from "../output/delegation.ts";
 import type { Follower } from "./follow.ts";
@@ -7,7 +7,7 @@ import type { Follower } from "./follow.ts";
 const PATIENCE_MS = 10_000;
 
 /** Releases unless it is kept. Without an agent there is nothing left to give back. */
-export async function giveBack(agent: Connection, { id, buffer, keep }: Delegation, follower: Follower): Promise<void> {
+export async function giveBack(agent: Calls, { id, buffer, keep }: Delegation, follower: Follower): Promise<void> {
   if (keep)
     return follower.onNotice(
       `${buffer} stays yours: lendbuf claim ${id} takes it again, lendbuf release ${id} gives it back.`,

@@ -18,3 +18,12 @@ export function interruptedBy(signal: NodeJS.Signals): Failure {
 export function isInterrupt(error: unknown): boolean {
   return error instanceof Failure && error.code === "INTERRUPTED";
 }
+
+/** Runs what goes on until this process is told to end, which is no failure. */
+export async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  try {
+    await work(interruption());
+  } catch (error) {
+    if (!isInterrupt(error)) throw error;
+  }
+}

@@ -4,8 +4,10 @@ import { constants } from "node:os";
 import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
 import type { Width } from "@lendbuf/shared/buffer";
+import type { Delegation } from "@lendbuf/shared/delegation";
 import { EXIT } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
+import { EndSignal } from "./end-signal.ts";
 import { type Follower, follow } from "./follow.ts";
 import { giveBack } from "./give-back.ts";
 import type { SignalRelay } from "./signal-relay.ts";
@@ -20,6 +22,12 @@ export interface Copies {
   width: Width;
 }
 
+export interface RunSettings {
+  copies?: Copies;
+  /** Without one the command hears of no end. */
+  beforeEnd?: { signal: NodeJS.Signals; ms: number } | undefined;
+}
+
 /** Runs a command that has the lent memory as descriptor 3, and ends the delegation when it exits. Returns the exit code. */
 export async function run(
   agent: Connection,
@@ -27,7 +35,7 @@ export async function run(
   words: readonly string[],
   relay: SignalRelay,
   follower: Follower,
-  copies: Copies = { pull: false, push: false, width: 32 },
+  { copies = { pull: false, push: false, width: 32 }, beforeEnd }: RunSettings = {},
 ): Promise<number> {
   const stop = new AbortController();
   const { id } = lease.delegation;
@@ -40,7 +48,12 @@ export async function run(
     const exit = exitOf(child, words[0]!);
     // Ours is closed: from now on only the command holds the memory.
     lease.close();
-    void follow(agent, lease.delegation, follower, stop.signal).catch(() => {
+    using warning = beforeEnd && new EndSignal(child, beforeEnd);
+    const onState = (delegation: Delegation) => {
+      warning?.see(delegation);
+      follower.onState?.(delegation);
+    };
+    void follow(agent, lease.delegation, { ...follower, onState }, stop.signal).catch(() => {
       if (!stop.signal.aborted)
         follower.onNotice(
           `The agent went away, and ${lease.delegation.buffer} with it. The command goes on without it.`,

@@ -20,8 +20,17 @@ export class Changes {
     const ended = gone.filter(({ state }) => isFinal(state)).map(describe);
     const changed = [...now].filter(([id, text]) => this.#known.get(id) !== text).map(([, text]) => text);
     this.#known = now;
-    return [...ended, ...changed].map((text) => `${clock(Date.now())}  ${text}`);
+    return [...ended, ...changed].map(stamped);
   }
+}
+
+/** How one stands now. */
+export function changeLine(delegation: Delegation): string {
+  return stamped(describe(delegation));
+}
+
+function stamped(text: string): string {
+  return `${clock(Date.now())}  ${text}`;
 }
 
 function describe(delegation: Delegation): string {
