@@ -89,6 +89,7 @@ describe("docs/protocol.md", () => {
     ["Session", "session"],
     ["Token", "session"],
     ["Device", "device"],
+    ["Capability", "device"],
     ["Status", "status"],
     ["Diagnosis", "doctor"],
     ["Finding", "doctor"],

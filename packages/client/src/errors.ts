@@ -1,5 +1,8 @@
 import { AgentError, isErrorCode } from "@lendbuf/shared/errors";
 
+// What a call throws that was refused: a client's own package has no other way to name it.
+export { AgentError };
+
 /** No agent could be reached at all. `code` is what the last place answered: ENOENT, ECONNREFUSED, EACCES, … */
 export class NoAgent extends Error {
   override readonly name = "NoAgent";

@@ -8,7 +8,9 @@ function built(name: string): string {
     const path = fileURLToPath(new URL(`${up}/build/Release/${name}`, import.meta.url));
     if (existsSync(path)) return path;
   }
-  throw new Error(`packages/native is not built (${name} is missing). Run: npm run build`);
+  throw new Error(
+    `packages/native is not built (${name} is missing). Run: npm run build; in an installed package: npm rebuild`,
+  );
 }
 
 export function addonPath(): string {
