@@ -23,7 +23,8 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { bootstrap, orExplain } from "./bootstrap.mjs";
 import { thirdPartyLicences } from "./licences.mjs";
-import { agentPage, commandPage } from "./man.mjs";
+import { agentPage } from "./man.mjs";
+import { modulesOf } from "./modules.mjs";
 import { MissingRequirement, requireTools } from "./requirements.mjs";
 import { ROOT } from "./step.mjs";
 
@@ -69,7 +70,7 @@ function addPrograms(tree) {
     ["agent", "lendbuf-agent"],
     ["cli", "lendbuf"],
   ]) {
-    for (const file of ["package.json", `bin/${program}.js`, "dist/main.js"]) copy(`apps/${app}/${file}`, library);
+    for (const file of [`apps/${app}/bin/${program}.js`, ...modulesOf(`apps/${app}/dist/main.js`)]) copy(file, library);
     writeFileSync(join(library, `apps/${app}/package.json`), `${JSON.stringify({ type: "module" })}\n`);
     mkdirSync(join(tree, "usr/bin"), { recursive: true });
     symlinkSync(`../lib/lendbuf/apps/${app}/bin/${program}.js`, join(tree, "usr/bin", program));
@@ -117,9 +118,8 @@ function addSystemFiles(tree) {
 async function addDocumentation(tree, version, epoch) {
   const date = new Date(epoch * 1000);
   const day = date.toISOString().slice(0, 10);
-  const [command, agent] = await Promise.all([commandPage(version, day), agentPage(version, day)]);
-  write(tree, "usr/share/man/man1/lendbuf.1.gz", compress(command));
-  write(tree, "usr/share/man/man8/lendbuf-agent.8.gz", compress(agent));
+  write(tree, "usr/share/man/man1/lendbuf.1.gz", compress(readFileSync(join(ROOT, "apps/cli/dist/lendbuf.1"))));
+  write(tree, "usr/share/man/man8/lendbuf-agent.8.gz", compress(await agentPage(version, day)));
   const rfc2822 = date.toUTCString().replace("GMT", "+0000");
   const entry = `lendbuf (${version}) unstable; urgency=medium\n\n  * This version.\n\n -- ${maintainer()}  ${rfc2822}\n`;
   write(tree, `${DOC}/changelog.gz`, compress(entry));

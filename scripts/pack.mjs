@@ -16,6 +16,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bootstrap, orExplain } from "./bootstrap.mjs";
 import { thirdPartyLicences } from "./licences.mjs";
+import { modulesOf } from "./modules.mjs";
 import { MissingRequirement } from "./requirements.mjs";
 import { ROOT } from "./step.mjs";
 
@@ -27,14 +28,16 @@ const PACKAGES = [
   {
     workspace: "apps/cli",
     readme: "lendbuf.md",
-    files: ["apps/cli/bin/lendbuf.js", "apps/cli/dist/main.js"],
+    entry: "apps/cli/dist/main.js",
+    files: ["apps/cli/bin/lendbuf.js", "apps/cli/dist/lendbuf.1"],
     natives: ["lendbuf.node"],
-    manifest: { bin: { lendbuf: "apps/cli/bin/lendbuf.js" } },
+    manifest: { bin: { lendbuf: "apps/cli/bin/lendbuf.js" }, man: "apps/cli/dist/lendbuf.1" },
   },
   {
     workspace: "apps/agent",
     readme: "agent.md",
-    files: ["apps/agent/bin/lendbuf-agent.js", "apps/agent/dist/main.js", "apps/web/dist"],
+    entry: "apps/agent/dist/main.js",
+    files: ["apps/agent/bin/lendbuf-agent.js", "apps/web/dist"],
     natives: ["lendbuf.node", "lendbuf-warden", "lendbuf-holders"],
     unbundled: ["libsql"],
     manifest: { bin: { "lendbuf-agent": "apps/agent/bin/lendbuf-agent.js" } },
@@ -63,10 +66,10 @@ export async function packAll(folder) {
   return made;
 }
 
-async function pack({ workspace, readme, files, natives, unbundled = [], finish, manifest }, folder) {
+async function pack({ workspace, readme, entry, files, natives, unbundled = [], finish, manifest }, folder) {
   const tree = mkdtempSync(join(tmpdir(), "lendbuf-pack-"));
   try {
-    for (const file of files) copy(file, tree);
+    for (const file of [...files, ...(entry ? modulesOf(entry) : [])]) copy(file, tree);
     addNative(tree, natives);
     await finish?.(tree);
     for (const program of Object.values(manifest.bin ?? {})) chmodSync(join(tree, program), 0o755);
