@@ -35,6 +35,13 @@ const ARCHITECTURES = { x64: "amd64", arm64: "arm64" };
 // The GCC that brought each GLIBCXX_3.4.N, as Debian numbers libstdc++6.
 const LIBSTDCXX = { 29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15" };
 
+/** Where each shell looks for how to complete a command. */
+const COMPLETIONS = {
+  bash: "usr/share/bash-completion/completions/lendbuf",
+  zsh: "usr/share/zsh/vendor-completions/_lendbuf",
+  fish: "usr/share/fish/vendor_completions.d/lendbuf.fish",
+};
+
 /** Writes lendbuf_VERSION_ARCHITECTURE.deb into the folder, and answers its path. Needs what `npm run build` makes. */
 export async function buildDeb(folder) {
   const { version } = readJson("apps/cli/package.json");
@@ -47,6 +54,7 @@ export async function buildDeb(folder) {
     chmodSync(tree, 0o755);
     addPrograms(tree);
     addSystemFiles(tree);
+    addCompletions(tree);
     await addDocumentation(tree, version, epoch);
     addControl(tree, { version, architecture });
     settle(tree, epoch);
@@ -113,6 +121,12 @@ function addSystemFiles(tree) {
     ["copyright", `${DOC}/copyright`],
   ])
     copyAs(join(PARTS, part), join(tree, place));
+}
+
+function addCompletions(tree) {
+  const command = join(ROOT, "apps/cli/bin/lendbuf.js");
+  for (const [shell, place] of Object.entries(COMPLETIONS))
+    write(tree, place, execFileSync(process.execPath, [command, "completion", shell]));
 }
 
 async function addDocumentation(tree, version, epoch) {

@@ -90,6 +90,12 @@ describe.skipIf(!hasDpkg)(
             expect(readFileSync(join(root, "etc", file), "utf8")).toMatch(/^lendbuf:/m);
         expect(output("dpkg", `--root=${root}`, "--verify", "lendbuf")).toBe("");
 
+        const completed = output(
+          "bash",
+          "-c",
+          `. "${root}/usr/share/bash-completion/completions/lendbuf"; complete -p lendbuf`,
+        );
+        expect(completed).toMatch(/^complete .*lendbuf\n$/);
         await lendAndTakeBack(root);
 
         mkdirSync(join(root, "var/lib/lendbuf"), { recursive: true });
