@@ -5,6 +5,7 @@ import { EXIT } from "./exit-codes.ts";
 import { Failure, usageFailure } from "./failure.ts";
 import { showingProgress, timeoutAfter, unlessAborted } from "./patience.ts";
 import { readToken } from "./token-file.ts";
+import { withSkew } from "./version-skew.ts";
 
 /** Options that every command has. */
 export interface GlobalOptions {
@@ -33,7 +34,11 @@ export async function withAgent<T>(
   const { json = false, timeout: ms, ...where } = command.optsWithGlobals<Given>();
   const timeout = timeoutAfter(ms);
   using agent = await connectTo(where);
-  return await unlessAborted(work(showingProgress(agent), { json, timeout }), timeout);
+  try {
+    return await unlessAborted(work(showingProgress(agent), { json, timeout }), timeout);
+  } catch (error) {
+    throw await withSkew(agent, error);
+  }
 }
 
 /** The same with an agent of this host: memory is handed over through its socket only. A timeout is for what is waited for, not for how long it is held. */
@@ -49,7 +54,11 @@ export async function withAgentHere<T>(
       `lendbuf ${command.name()} takes memory, which an agent hands over on its own host only. Run it there, without --agent.`,
     );
   using agent = await connectHere(socket);
-  return await work(agent, { json, timeout: timeoutAfter(timeout) });
+  try {
+    return await work(agent, { json, timeout: timeoutAfter(timeout) });
+  } catch (error) {
+    throw await withSkew(agent, error);
+  }
 }
 
 export async function connectTo({ socket, agent, tokenFile }: Where): Promise<Calls> {
