@@ -1,7 +1,7 @@
 // The table of contents of the command line.
 import { Command, Option } from "commander";
 import pkg from "../package.json" with { type: "json" };
-import { agentUrl } from "./arguments.ts";
+import { agentUrl, duration } from "./arguments.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
@@ -40,6 +40,12 @@ export function buildProgram(): Command {
     .version(pkg.version)
     .option("--json", "print JSON: the API's output; JSON Lines where it goes on")
     .option("--quiet", "print what was asked for, and errors; not what was done, or what happens meanwhile")
+    .addOption(
+      new Option(
+        "--timeout <duration>",
+        "give up after so long: 10, 1m; with exec and claim, before they have it",
+      ).argParser(duration),
+    )
     .option("--socket <path>", "the agent's socket (else LENDBUF_SOCKET, or where agents listen)")
     .addOption(
       new Option("--agent <url>", "an agent elsewhere, by its HTTP door: http://127.0.0.1:7117").argParser(agentUrl),

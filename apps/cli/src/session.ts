@@ -3,11 +3,15 @@ import type { Connection } from "@lendbuf/client/connection";
 import type { Command } from "commander";
 import { EXIT } from "./exit-codes.ts";
 import { Failure, usageFailure } from "./failure.ts";
+import { showingProgress, timeoutAfter, unlessAborted } from "./patience.ts";
 import { readToken } from "./token-file.ts";
+import { withSkew } from "./version-skew.ts";
 
 /** Options that every command has. */
 export interface GlobalOptions {
   json: boolean;
+  /** Aborts when --timeout is over. */
+  timeout: AbortSignal;
 }
 
 /** Which agent is meant, as every command may be told. */
@@ -17,22 +21,32 @@ export interface Where {
   tokenFile?: string;
 }
 
+interface Given extends Where {
+  json?: boolean;
+  timeout?: number;
+}
+
 /** Runs `work` with an agent, here or elsewhere; the connection is closed afterwards. */
 export async function withAgent<T>(
   command: Command,
   work: (agent: Calls, options: GlobalOptions) => Promise<T>,
 ): Promise<T> {
-  const { json = false, ...where } = command.optsWithGlobals<Where & { json?: boolean }>();
+  const { json = false, timeout: ms, ...where } = command.optsWithGlobals<Given>();
+  const timeout = timeoutAfter(ms);
   using agent = await connectTo(where);
-  return await work(agent, { json });
+  try {
+    return await unlessAborted(work(showingProgress(agent), { json, timeout }), timeout);
+  } catch (error) {
+    throw await withSkew(agent, error);
+  }
 }
 
-/** The same with an agent of this host: memory is handed over through its socket only. */
+/** The same with an agent of this host: memory is handed over through its socket only. A timeout is for what is waited for, not for how long it is held. */
 export async function withAgentHere<T>(
   command: Command,
   work: (agent: Connection, options: GlobalOptions) => Promise<T>,
 ): Promise<T> {
-  const { json = false, socket, agent: elsewhere } = command.optsWithGlobals<Where & { json?: boolean }>();
+  const { json = false, timeout, socket, agent: elsewhere } = command.optsWithGlobals<Given>();
   if (elsewhere !== undefined)
     throw new Failure(
       "WRONG_DOOR",
@@ -40,7 +54,11 @@ export async function withAgentHere<T>(
       `lendbuf ${command.name()} takes memory, which an agent hands over on its own host only. Run it there, without --agent.`,
     );
   using agent = await connectHere(socket);
-  return await work(agent, { json });
+  try {
+    return await work(agent, { json, timeout: timeoutAfter(timeout) });
+  } catch (error) {
+    throw await withSkew(agent, error);
+  }
 }
 
 export async function connectTo({ socket, agent, tokenFile }: Where): Promise<Calls> {

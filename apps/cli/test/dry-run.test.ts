@@ -33,6 +33,13 @@ async function lend(): Promise<{ active: number; offered: number }> {
   return { active: lease.delegation.id, offered: (await request("sim0/ch1")).id };
 }
 
+/** The same, but that what is lent is a window. */
+async function lendWindow(): Promise<{ active: number; offered: number }> {
+  const lease = await connection.borrow({ buffer: "sim0/ch0", exporter: "staged" });
+  lease.close();
+  return { active: lease.delegation.id, offered: 0 };
+}
+
 const words = (line: string, { active, offered }: { active: number; offered: number }) =>
   line.replace("ACTIVE", String(active)).replace("OFFERED", String(offered)).split(" ");
 
@@ -92,6 +99,8 @@ describe("--dry-run tells a refusal, with the exit code that the command itself 
     ["extend OFFERED 10m", "NOT_READY"],
     ["extend ACTIVE 3000d", "LIMIT"],
     ["claim ACTIVE", "ALREADY_CLAIMED"],
+    ["sync OFFERED to-device", "NOT_READY"],
+    ["sync ACTIVE to-device", "UNSUPPORTED"],
     ["define sim0/ch0 --device sim0 --region 2 --range 5MiB+8KiB", "ALREADY_EXISTS"],
     ["define sim0/own --device sim0 --region 2 --range 0+4KiB", "OVERLAP"],
     ["define sim0/own --device sim1 --region 2 --range 0+4KiB", "NOT_FOUND"],
@@ -112,4 +121,20 @@ describe("--dry-run tells a refusal, with the exit code that the command itself 
     expect(JSON.parse(real.stderr).error.code).toBe(code);
     expect(dry.code).toBe(real.code);
   });
+});
+
+it("--dry-run of a copy between a window and the device says how much, and copies nothing", async () => {
+  const { active } = await lendWindow();
+  const sync = (...options: string[]) => agent.run("sync", String(active), "to-device", "--json", ...options);
+
+  const dry = await sync("--offset", "4096", "--dry-run");
+  const odd = await sync("--offset", "2", "--dry-run");
+  const real = await sync("--offset", "2");
+  const { stdout } = await agent.run("peek", "sim0/ch0", "4096", "--count", "64");
+
+  expect(JSON.parse(dry.stdout)).toMatchObject({ would: "copy 1020 KiB of sim0/ch0 to the device", refusal: null });
+  expect(JSON.parse(odd.stdout).refusal.code).toBe("BAD_INPUT");
+  expect([dry.code, odd.code, real.code]).toEqual([0, 2, 2]);
+  // The window is all zeros, the device is not.
+  expect(stdout).toMatch(/ 0x(?!0{8}$)/m);
 });

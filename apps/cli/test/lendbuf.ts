@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const MAIN = built("../dist/main.js");
-const AGENT = built("../../agent/dist/main.js");
+export const AGENT = built("../../agent/dist/main.js");
 
 function built(path: string): string {
   const file = fileURLToPath(new URL(path, import.meta.url));
@@ -108,10 +108,15 @@ export class TestAgent implements AsyncDisposable {
     this.child = child;
   }
 
-  static async start(...flags: string[]): Promise<TestAgent> {
+  static start(...flags: string[]): Promise<TestAgent> {
+    return TestAgent.startFrom(AGENT, ...flags);
+  }
+
+  /** Another build of the agent. */
+  static async startFrom(main: string, ...flags: string[]): Promise<TestAgent> {
     const directory = mkdtempSync(join(tmpdir(), "lendbuf-cli-"));
     const socket = join(directory, "agent.sock");
-    const args = [AGENT, "--port", "0", "--state", join(directory, "state"), "--socket", socket, ...flags];
+    const args = [main, "--port", "0", "--state", join(directory, "state"), "--socket", socket, ...flags];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith("Ready: ")) break;
     child.stdout!.resume();

@@ -43,11 +43,17 @@ export class HttpAgent implements Calls {
       feed.end(options?.signal?.reason);
     };
     options?.signal?.addEventListener("abort", cancel, { once: true });
-    void follow(this.#url, this.#headers, { path: method, input: input ?? {} }, feed as Feed<unknown>, stop.signal);
+    void follow(
+      this.#url,
+      this.#headers,
+      { path: method, input: input ?? {} },
+      feed as Feed<unknown>,
+      AbortSignal.any([stop.signal, this.#stop.signal]),
+    );
     return feed;
   }
 
-  /** Ends the calls that are under way. */
+  /** Ends what is under way. */
   [Symbol.dispose](): void {
     this.#stop.abort();
   }

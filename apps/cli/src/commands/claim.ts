@@ -37,9 +37,9 @@ export function addClaim(program: Command): void {
         return withAgent(command, async (agent, { json }) =>
           showPlan(await planClaim(agent, id, words.length > 0 ? `, and run ${words[0]} with it` : ""), json),
         );
-      return withAgentHere(command, async (agent, { json }) => {
+      return withAgentHere(command, async (agent, { json, timeout }) => {
         const relay = new SignalRelay();
-        const lease = await agent.claim(id, { signal: relay.interrupted });
+        const lease = await agent.claim(id, { signal: AbortSignal.any([relay.interrupted, timeout]) });
         process.exitCode =
           words.length > 0
             ? await run(agent, lease, words, relay, followerOnStderr(json), { beforeEnd })

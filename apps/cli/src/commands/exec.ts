@@ -62,10 +62,15 @@ export function addExec(program: Command): void {
         return withAgent(command, async (agent, { json }) =>
           showPlan(await planRequest(agent, requestOf(buffer, options), `run ${words[0]} with`), json),
         );
-      return withAgentHere(command, async (agent, { json }) => {
+      return withAgentHere(command, async (agent, { json, timeout }) => {
         const relay = new SignalRelay();
         const follower = followerOnStderr(json);
-        const lease = await borrowInLine(agent, requestOf(buffer, options), follower, relay.interrupted);
+        const lease = await borrowInLine(
+          agent,
+          requestOf(buffer, options),
+          follower,
+          AbortSignal.any([relay.interrupted, timeout]),
+        );
         process.exitCode = await run(agent, lease, words, relay, follower, { copies, beforeEnd });
       });
     });

@@ -3,12 +3,15 @@ import { formatSize } from "@lendbuf/shared/size";
 import { type Command, Option } from "commander";
 import { count, delegationId, offset, widthOption } from "../arguments.ts";
 import { printDone, printJson } from "../output/print.ts";
+import { planSync } from "../planning/copies.ts";
+import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 interface Options {
   offset?: number;
   length?: number;
   width?: Width;
+  dryRun?: boolean;
 }
 
 const HELP = `
@@ -27,10 +30,12 @@ export function addSync(program: Command): void {
     .addOption(new Option("--offset <offset>", "bytes from the start: 8, 0x10 (default: 0)").argParser(offset))
     .addOption(new Option("--length <bytes>", "so many (default: all that follows)").argParser(count))
     .addOption(widthOption())
+    .addOption(dryRunOption())
     .addHelpText("after", HELP)
-    .action((id: number, direction: "from-device" | "to-device", options: Options, command: Command) =>
+    .action((id: number, direction: "from-device" | "to-device", { dryRun, ...part }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
-        const synced = await agent.call("delegations.sync", { id, direction, ...options });
+        if (dryRun) return showPlan(await planSync(agent, { id, direction, ...part }), json);
+        const synced = await agent.call("delegations.sync", { id, direction, ...part });
         if (json) await printJson(synced);
         else
           await printDone(
