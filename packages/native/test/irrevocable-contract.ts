@@ -68,6 +68,7 @@ function endingCases(start: () => Warden): Case[] {
       async run() {
         await using warden = start();
         const { lent, holder } = await lendTo(warden);
+        await using _ends = holder;
         await expectHeld(warden, lent, 2);
 
         await holder[Symbol.asyncDispose]();
