@@ -71,7 +71,7 @@ describe("revoke", () => {
     const { code, stdout } = await agent.run("revoke", id);
     process.kill(warden, "SIGCONT");
 
-    expect(stdout).toMatch(new RegExp(`^ *${id} {2}sim0/ch0 +uid:\\d+ +revoking +waits for `, "m"));
+    expect(stdout).toMatch(new RegExp(`^ *${id} {2}sim0/ch0 +uid:\\d+ +revoking +waits: `, "m"));
     expect(code).toBe(9);
     await holder.sees(/was taken back \(operator; ftruncate, size 0/);
   });

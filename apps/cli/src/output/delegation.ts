@@ -28,7 +28,7 @@ export function describeEnd(delegation: Delegation): string {
   if (!revocation) return "";
   const doubt = revocation.unproven ? "; nobody can tell whether the memory can still be reached" : "";
   const refusal = revocation.lastErrno ? `; ${revocation.method ?? "the kernel"} answered ${revocation.lastErrno}` : "";
-  return `waits for ${revocation.waitingFor ?? "the kernel"}${refusal}${doubt}${unwritten}`;
+  return `waits: ${revocation.waitingFor ?? "the kernel has been asked"}${refusal}${doubt}${unwritten}`;
 }
 
 function describeTime({ state, position, offerEndsAt, expiresAt, ending, reason, endedAt }: Delegation): string {

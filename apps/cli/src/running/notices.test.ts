@@ -51,7 +51,7 @@ describe("whoever uses the memory hears", () => {
       "on what an end waits",
       revoking,
       stuck,
-      /being taken back \(operator; waits for an importer to let go; ftruncate answered EBUSY\)/,
+      /being taken back \(operator; waits: an importer to let go; ftruncate answered EBUSY\)/,
     ],
     ["how it ended", revoking, revoked, /taken back \(operator; ftruncate, size 0, 0\.09 ms\)/],
   ] as [string, Delegation, Delegation, RegExp][])("%s", (_name, before, after, said) => {
