@@ -18,7 +18,7 @@ const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts
 const BUNDLES = join(ROOT, "node_modules/.cache");
 const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
 const COMPILE_TIMEOUT_MS = 2 * 60_000;
-const MACHINE_TIMEOUT_MS = 5 * 60_000;
+const MACHINE_TIMEOUT_MS = 10 * 60_000; // two minutes where nothing else runs
 
 /**
  * Answers what the programs said: `cases`, each with name, ok, why, and skip where it was not tried; `programs`, each with the status it ended

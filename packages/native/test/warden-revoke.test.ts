@@ -64,7 +64,7 @@ describe.each(builds)("a revoke ($name)", (build) => {
       { id, ...done },
       { id, ...done },
     ]);
-    expect(later).toMatchObject({ id, ...done });
+    expect(later).toMatchObject({ id, ...done, method: "ended-before" });
   });
 
   it("of what was never exported says so", async () => {
