@@ -141,6 +141,7 @@ export class Connection implements Calls {
         get: () => this.call("delegations.get", { id }),
         extend: (byMs) => this.call("delegations.extend", { id, byMs }),
         sync: (input) => this.call("delegations.sync", input),
+        follow: (signal) => this.subscribe("delegations.follow", { id }, { signal }),
       });
     };
     return this.#request(method, input, options, lease, (late) => void late.release().catch(() => {}));

@@ -27,6 +27,10 @@ export class Memory {
     this.#fd = fd;
   }
 
+  get isClosed(): boolean {
+    return this.#fd === undefined;
+  }
+
   /** For passing on. Stays the lease's to close. */
   get fd(): number {
     if (this.#fd === undefined) throw new Closed(`The lease of delegation ${this.delegation.id} is closed.`);
