@@ -84,7 +84,7 @@ export class Follower {
         before = now;
       }
     } catch (cause) {
-      if (!this.#stop.signal.aborted) this.#tell("lost", before, cause);
+      this.#tell("lost", before, cause); // after stop() nobody hears it
     }
   }
 
