@@ -1,7 +1,8 @@
 import type { Delegation, EndReason } from "@lendbuf/shared/delegation";
 import { AgentError, isErrorCode } from "@lendbuf/shared/errors";
+import { refusalOf } from "./refusals.ts";
 
-// What a call throws that was refused: a client's own package has no other way to name it.
+// What a call throws that was refused, of a class of refusals.ts: a client's own package has no other way to name it.
 export { AgentError };
 
 /** No agent could be reached at all. `code` is what the last place answered: ENOENT, ECONNREFUSED, EACCES, … */
@@ -117,8 +118,8 @@ export interface WireError {
 }
 
 export function errorFromWire({ message, data }: WireError): Error {
-  if (isErrorCode(data?.code)) return new AgentError(data.code, message);
+  if (isErrorCode(data?.code)) return refusalOf(data.code, message);
   if (typeof data?.code === "string" && typeof data.errno === "number")
     return new RemoteSystemError(data.code, data.errno, String(data.syscall ?? ""), message);
-  return new AgentError("INTERNAL", message);
+  return refusalOf("INTERNAL", message);
 }
