@@ -31,6 +31,12 @@ const AREAS = [
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
   { area: "host", files: /^packages\/host\//, may: ["shared"], packages: ["node"] },
   { area: "native", files: /^packages\/native\//, may: [] },
+  // Against a real agent.
+  {
+    area: "tests of client",
+    files: /^packages\/client\/test\//,
+    may: ["agent tests", "client", "shared", "native"],
+  },
   { area: "client", files: /^packages\/client\//, may: ["shared", "native"] },
   // Of the agent only the router's type.
   { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },

@@ -5,6 +5,7 @@ import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./ca
 import { ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
 import { Feed } from "./feed.ts";
 import { Lease } from "./lease.ts";
+import { type BorrowTerms, borrowInput, inPatience } from "./terms.ts";
 
 interface Pending {
   /** `fds` are its to close. */
@@ -61,9 +62,17 @@ export class Connection implements Calls {
     });
   }
 
-  /** Requests a buffer and claims it in one step; with `wait` it resolves when its turn has come. */
-  borrow(input: Input<"delegations.borrow">, options?: CallOptions): Promise<Lease> {
-    return this.#lend("delegations.borrow", input, options);
+  /**
+   * Requests a buffer and claims it in one step; with `wait` it resolves when its turn has come. Takes the buffer's name and terms in
+   * words (`borrow("sim0/ch0", { for: "1h", readOnly: true })`), or the method's input as the protocol has it.
+   * Rejects as a call does, with StillTaken where the wait is over, and with RangeError where a duration is none.
+   */
+  borrow(buffer: string, terms?: BorrowTerms): Promise<Lease>;
+  borrow(input: Input<"delegations.borrow">, options?: CallOptions): Promise<Lease>;
+  async borrow(what: string | Input<"delegations.borrow">, how: BorrowTerms = {}): Promise<Lease> {
+    if (typeof what !== "string") return this.#lend("delegations.borrow", what, how);
+    const input = borrowInput(what, how);
+    return inPatience(what, how, (options) => this.#lend("delegations.borrow", input, options));
   }
 
   /** Takes what was offered. */
@@ -129,7 +138,10 @@ export class Connection implements Calls {
       const { id } = claimed.delegation;
       return new Lease(claimed, fd, {
         giveBack: () => this.call("delegations.release", { id }),
+        get: () => this.call("delegations.get", { id }),
+        extend: (byMs) => this.call("delegations.extend", { id, byMs }),
         sync: (input) => this.call("delegations.sync", input),
+        follow: (signal) => this.subscribe("delegations.follow", { id }, { signal }),
       });
     };
     return this.#request(method, input, options, lease, (late) => void late.release().catch(() => {}));
