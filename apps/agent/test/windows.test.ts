@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import type { Connection } from "@lendbuf/client/connection";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type AgentProcess, startAgent } from "./harness.ts";
@@ -43,6 +44,22 @@ describe("a window onto a device", () => {
     await using lease = await borrow();
 
     expect((await lease.sync("from-device")).length).toBe(8 * KIB * KIB);
+  });
+
+  it("is copied once at a time, so that no holder takes all of the warden's threads", async () => {
+    await using lease = await borrow();
+    const { warden } = (await operator.call("devices.list"))[0]!;
+    const threads = () => readdirSync(`/proc/${warden!.pid}/task`).length;
+    const before = threads();
+
+    const copies = Array.from({ length: 40 }, () => lease.sync("from-device", { length: 512 * KIB, width: 8 }));
+    const most: number[] = [];
+    for (const copy of copies) {
+      await copy;
+      most.push(threads());
+    }
+
+    expect(Math.max(...most)).toBeLessThan(before + 8);
   });
 
   it("is taken back by itself, with what it was taken back by", async () => {

@@ -12,11 +12,23 @@ export interface Part {
   width: Width;
 }
 
+const underWay = new WeakMap<Live, Promise<unknown>>();
+
 /**
- * Copies between a window and the device, for whoever has the delegation.
+ * Copies between a window and the device, for whoever has the delegation. One copy of it at a time, the others in turn: each occupies
+ * a thread of the warden, which is everybody's.
  * @throws AgentError NOT_READY, UNSUPPORTED, NOT_ALLOWED, BAD_INPUT, ENDED, DEVICE_LOST; EFAULT, EIO as the warden answers
  */
-export async function sync(live: Live, { direction, offset, length: asked, width }: Part): Promise<Synced> {
+export function sync(live: Live, part: Part): Promise<Synced> {
+  const mine = (underWay.get(live) ?? Promise.resolve()).then(() => copy(live, part));
+  underWay.set(
+    live,
+    mine.catch(() => {}),
+  );
+  return mine;
+}
+
+async function copy(live: Live, { direction, offset, length: asked, width }: Part): Promise<Synced> {
   const { record, exported } = live;
   const { id, size, access } = record;
   if (record.state === "revoking") throw ended(id);

@@ -28,13 +28,13 @@ std::shared_ptr<Export> Exports::Find(uint64_t id) const {
 
 void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers) {
   bool ends_all = EndsAll(ids);
-  bool may_end_all = giving_up_ || device_wide || NamesAll(ids);
+  bool may_end_all = !ends_all || giving_up_ || device_wide || NamesAll(ids);
   std::unordered_set<uint64_t> begun;
   for (uint64_t id : ids) {
     auto found = live_.find(id);
     if (found == live_.end()) {
       answers.push_back({serial, AnswerWithoutRevoke(id)});
-    } else if (found->second.lent->scope() == protocol::Scope::kDevice && !may_end_all) {
+    } else if (!may_end_all && found->second.lent->scope() == protocol::Scope::kDevice) {
       answers.push_back({serial, {.id = id, .method = protocol::Method::kNone, .error = EBUSY}});
     } else {
       BeginFor(serial, id, found->second);
