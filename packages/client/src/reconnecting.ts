@@ -61,6 +61,7 @@ export class ReconnectingAgent implements Calls {
       } catch (error) {
         const isRepeatable = error instanceof ConnectionLost && PROCEDURES[method] === "query";
         if (!isRepeatable || this.#stop.signal.aborted) throw error;
+        await connection.closed; // its successor is on the way then
       }
     }
   }
@@ -161,6 +162,7 @@ export class ReconnectingAgent implements Calls {
         return yield* connection.subscribe(method, ...([input, { signal }] as Arguments<M>));
       } catch (error) {
         if (!(error instanceof ConnectionLost) || signal.aborted) throw error;
+        await connection.closed;
       }
     }
   }
