@@ -117,6 +117,9 @@ describe("memory", () => {
     expect(next.load32(204)).toBe(0x789a_bcde);
     expect(next.load64(208)).toBe(0x0102_0304_0506_0708n);
     expect(next.read(next.size - 3)).toHaveLength(3);
+    const bytes = Buffer.from("........");
+    next.readInto(100, bytes.subarray(2, 7));
+    expect(bytes.toString()).toBe("..hello.");
   });
 
   it("refuses what is not within, before it allocates", async () => {
@@ -132,6 +135,7 @@ describe("memory", () => {
     ] as const)
       expect(() => lease.read(offset, length)).toThrow("do not lie within");
     expect(() => lease.write(lease.size - 1, new Uint8Array(2))).toThrow(RangeError);
+    expect(() => lease.readInto(lease.size - 1, new Uint8Array(2))).toThrow("do not lie within");
     expect(() => lease.load32(lease.size)).toThrow(RangeError);
     expect(() => lease.load32(2)).toThrow(RangeError);
   });
@@ -149,7 +153,13 @@ describe("memory", () => {
 
     await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
 
-    for (const access of [() => lease.load32(0), () => lease.read(0, 4), () => lease.write(0, new Uint8Array(4))]) {
+    const bytes = new Uint8Array(4);
+    for (const access of [
+      () => lease.load32(0),
+      () => lease.read(0, 4),
+      () => lease.readInto(0, bytes),
+      () => lease.write(0, bytes),
+    ]) {
       const error = thrownBy(access);
       expect(error).toBeInstanceOf(Revoked);
       expect(error).toMatchObject({ code: "EFAULT", reason: undefined, cause: { code: "EFAULT" } });
