@@ -1,5 +1,5 @@
-// c-client SOCKET BUFFER COUNT READS: the C client. Prints the nanoseconds of one guarded read of 1 MiB of sim0/ddr, and
-// then of each borrow and release.
+// c-client SOCKET BUFFER COUNT READS: the C client. Prints the nanoseconds of one guarded read of 1 MiB of sim0/ddr,
+// and then of each borrow and release.
 #include <lendbuf.h>
 
 #include "raw.h"

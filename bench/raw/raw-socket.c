@@ -1,5 +1,6 @@
-// raw-socket SOCKET BUFFER COUNT: borrows a buffer of the agent's and gives it back, as often as asked, by packets whose
-// text is made by hand: no JSON is parsed, nothing is looked at but the delegation's id. Prints the nanoseconds of each.
+// raw-socket SOCKET BUFFER COUNT: borrows a buffer of the agent's and gives it back, as often as asked, by packets
+// whose text is made by hand: no JSON is parsed, nothing is looked at but the delegation's id. Prints the nanoseconds
+// of each.
 #define _GNU_SOURCE
 #include <sys/un.h>
 
