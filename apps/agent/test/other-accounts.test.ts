@@ -26,9 +26,9 @@ describe.runIf(isRoot)("another account", () => {
     agent = await startAgent();
     chmodSync(dirname(agent.socket), 0o755);
     watch = await watchAgent(agent);
-  }, 30_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   beforeEach(async () => {
     chmodSync(agent.socket, 0o666);

@@ -1,4 +1,3 @@
-import type { AuditVerdict } from "@lendbuf/shared/audit";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { describe, expect, it } from "vitest";
 import { agentAndConnection } from "./agent-and-connection.ts";
@@ -54,7 +53,7 @@ describe("--dry-run says what would happen and to whom, and the audit has no new
     ["token create nightly", /^make a token for uid:\d+$/, 0],
   ])("%s", async (line, would, hits) => {
     const lent = await lend();
-    const before = await here.agent.json<AuditVerdict>("audit", "verify");
+    const before = await here.connection.call("audit.verify");
 
     const { code, stdout } = await here.agent.run(...withOptions(words(line, lent), "--dry-run", "--json"));
     const said = JSON.parse(stdout) as Said;
@@ -62,7 +61,7 @@ describe("--dry-run says what would happen and to whom, and the audit has no new
     expect(code).toBe(0);
     expect(said).toMatchObject({ dryRun: true, would: expect.stringMatching(would), refusal: null });
     expect(said.hits).toHaveLength(hits);
-    expect(await here.agent.json<AuditVerdict>("audit", "verify")).toEqual(before);
+    expect(await here.connection.call("audit.verify")).toEqual(before);
   });
 
   it("in words, with a table of whom it hits", async () => {

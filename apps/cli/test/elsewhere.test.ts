@@ -102,7 +102,7 @@ describe("an agent elsewhere, over HTTP", () => {
       const { stderr } = await elsewhere("call", method, '{"no-such-field":1}');
       expect([method, stderr]).toEqual([method, expect.stringMatching(/^lendbuf: Bad input: .*no-such-field/)]);
     }
-  }, 60_000);
+  });
 });
 
 describe("what cannot be, is said", () => {
