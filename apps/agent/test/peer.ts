@@ -26,12 +26,12 @@ export class Peer {
   readonly #child: ChildProcess;
   readonly #readers: { resolve(answer: PeerAnswer): void; reject(error: Error): void }[] = [];
 
-  constructor({ uid }: { uid?: number } = {}) {
+  constructor({ uid, gid = uid }: { uid?: number; gid?: number } = {}) {
     // The program travels in the argument: another uid may not be able to read this folder.
     this.#child = spawn("python3", ["-c", PROGRAM], {
       stdio: ["pipe", "pipe", "inherit"],
       cwd: "/",
-      ...(uid !== undefined && { uid, gid: uid }),
+      ...(uid !== undefined && { uid, gid }),
     });
     this.pid = this.#child.pid!;
     this.#child.stdin!.on("error", () => {}); // it has ended: the answers reject

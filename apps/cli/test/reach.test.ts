@@ -48,6 +48,10 @@ const COMMANDS: Record<Method, string> = {
   "tokens.create": "token create nightly",
   "tokens.list": "token list",
   "tokens.remove": "token remove no-such",
+  "accounts.list": "account list",
+  "accounts.create": "account create alice --uid 4321",
+  "accounts.update": "account set alice --role operator",
+  "accounts.remove": "account remove alice",
 };
 
 describe("every method of the agent has a command", () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
+import { ROLE_OF_SCOPE } from "@lendbuf/shared/role";
 import type { Session } from "@lendbuf/shared/session";
-import { callerOf, uidOf } from "../accounts/caller.ts";
+import { callerOf } from "../accounts/caller.ts";
 import type { Caller, Core } from "../core.ts";
 
 /** One name per port: cookies ignore ports, and two agents must not sign each other out. */
@@ -21,8 +22,9 @@ const MAX_COOKIES = 10;
 export function callerOfToken(core: Core, request: IncomingMessage): Caller | undefined {
   const token = core.tokens.ofHeader(request.headers.authorization);
   if (!token) return undefined;
-  const { id, account, expiresAt } = token;
-  return callerOf(uidOf(account), `token:${id}`, { door: "token", credential: id, expiresAt });
+  const { id, account, scope, expiresAt } = token;
+  const came = { door: "token", credential: id, expiresAt } as const;
+  return present(callerOf(core.accounts, account, `token:${id}`, came, { most: ROLE_OF_SCOPE[scope] }));
 }
 
 /** The caller behind a session: the cookie says which, the key that no other port of this host ever saw proves it. */
@@ -30,5 +32,10 @@ export function callerOfSession(core: Core, request: IncomingMessage, port: numb
   const session = sessionsOf(core, request, port).find(({ id }) => core.sessions.hasKey(id, key));
   if (!session) return undefined;
   const { id, account, expiresAt } = session;
-  return callerOf(uidOf(account), `session:${id}`, { door: "session", credential: id, expiresAt });
+  return present(callerOf(core.accounts, account, `session:${id}`, { door: "session", credential: id, expiresAt }));
+}
+
+/** Undefined where its account has no way in any more. */
+function present(caller: Caller): Caller | undefined {
+  return caller.role === null ? undefined : caller;
 }
