@@ -2,6 +2,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -156,6 +157,23 @@ describe("the service's files", () => {
       rmSync(join(unit, ".."), { recursive: true });
     }
   });
+});
+
+it.skipIf(!findCommand("systemd-analyze", PATH))("is exposed as little as docs/security.md says", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lendbuf-unit-"));
+  try {
+    const unit = join(folder, "lendbuf.service");
+    copyFileSync(join(PARTS, "lendbuf.service"), unit);
+    const args = ["security", "--offline=true", "--no-pager", unit];
+    const { stdout } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
+    const [, said] = /an exposure of \*\*([\d.]+)\*\*/.exec(readFileSync(join(ROOT, "docs/security.md"), "utf8"));
+
+    const [, found] = /exposure level for lendbuf\.service: ([\d.]+)/.exec(stdout);
+
+    expect(Number(found)).toBeLessThanOrEqual(Number(said));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** As dpkg finds a system on which nothing is installed. */

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,6 +31,8 @@ export interface Config {
   allowIrrevocable: readonly string[];
   /** Whose delegations viewers and members see. */
   visibility: "all" | "own";
+  /** A door over TLS that others on the network reach. */
+  tls: { address: string; port: number; files: { cert: string; key: string } } | null;
   /** What a uid may do that no account and no group names; null: nothing. */
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
@@ -126,6 +129,19 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  listen: {
+    type: "string",
+    env: "LENDBUF_LISTEN",
+    value: "ADDR:PORT",
+    help: "also lets people in from elsewhere, over TLS: 0.0.0.0:7118, [::]:7118 (none)",
+  },
+  "tls-cert": {
+    type: "string",
+    env: "LENDBUF_TLS_CERT",
+    value: "FILE",
+    help: "with --listen: the certificate, in PEM, with its chain; taken up anew when it changes",
+  },
+  "tls-key": { type: "string", env: "LENDBUF_TLS_KEY", value: "FILE", help: "with --listen: the certificate's key" },
   visibility: {
     type: "string",
     env: "LENDBUF_VISIBILITY",
@@ -202,6 +218,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       systemMemory: memorySize(of("system-memory")),
     },
     allowIrrevocable: names(of("allow-irrevocable")),
+    tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
@@ -248,6 +265,22 @@ function oneOf<Choice extends string>(given: Given, choices: readonly [Choice, C
   const value = (given?.value.toLowerCase() ?? choices[0]) as Choice;
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function tls(listen: Given, cert: Given, key: Given): Config["tls"] {
+  const lone = listen ?? cert ?? key;
+  if (!lone) return null;
+  if (!listen || !cert || !key)
+    throw new ConfigError(
+      `${lone.from} takes the other two of --listen, --tls-cert and --tls-key: nothing but TLS leaves this host.`,
+    );
+  const [, bracketed, plain, port = ""] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen.value) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (isIP(address) === 0 || Number(port) > 65_535)
+    throw new ConfigError(
+      `${listen.from} is "${listen.value}"; it takes an address of this host and a port, such as 0.0.0.0:7118 or [::]:7118.`,
+    );
+  return { address, port: Number(port), files: { cert: resolve(cert.value), key: resolve(key.value) } };
 }
 
 function others(given: Given): Role | null {

@@ -61,6 +61,16 @@ describe.runIf(isRoot)("another account", () => {
     await nobody.stop();
   });
 
+  it("as root of a user namespace of its own is the user that made it", async () => {
+    const root = new Peer({ uid: SOMEBODY, within: ["unshare", "--user", "--map-root-user"] });
+    await root.connect(agent.socket);
+
+    const { result } = await root.ask("sessions.me");
+
+    expect(result).toMatchObject({ account: `uid:${SOMEBODY}`, role: "member" });
+    await root.stop();
+  });
+
   it("borrows on its own behalf", async () => {
     const { result } = await peer.ask("delegations.borrow", { buffer: "sim0/ch0" });
 
