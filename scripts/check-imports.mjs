@@ -52,7 +52,7 @@ const AREAS = [
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
   { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
-  { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
+  { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", ...AGENT_DOMAIN] },

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import type { Method } from "@lendbuf/shared/api";
-import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
+import { BUFFER_NAME, MAX_NAME_LENGTH, MAX_TAG_LENGTH, type Range, TAG, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
@@ -48,6 +48,16 @@ export function bufferName(text: string): string {
 
 export function deviceName(text: string): string {
   return name(text, "devices");
+}
+
+export function tag(text: string): string {
+  if (text.length <= MAX_TAG_LENGTH && TAG.test(text)) return text;
+  throw new InvalidArgumentError(`A tag is up to ${MAX_TAG_LENGTH} letters, digits and . _ : -`);
+}
+
+/** Collects: for `<tag...>`. */
+export function tags(text: string, before: string[] = []): string[] {
+  return before.includes(tag(text)) ? before : [...before, text];
 }
 
 /** A PCI function's address; collects: for `<bdf...>`. */

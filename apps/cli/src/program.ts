@@ -20,6 +20,7 @@ import { addExtend } from "./commands/extend.ts";
 import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
 import { addMan } from "./commands/man.ts";
+import { addPanic } from "./commands/panic.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
 import { addRead } from "./commands/read.ts";
@@ -82,7 +83,7 @@ export function buildProgram(): Command {
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
+  for (const add of [addRevoke, addPanic, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);
   program.commandsGroup("For scripts:");

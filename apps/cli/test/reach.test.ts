@@ -48,7 +48,7 @@ const COMMANDS: Record<Method, string> = {
   "delegations.sync": "sync ID from-device",
   "delegations.release": "release ID",
   "delegations.revoke": "revoke ID",
-  "delegations.revokeAll": "revoke --all --yes",
+  "delegations.revokeAll": "panic --yes",
   "delegations.holders": "holders ID",
   "audit.list": "audit",
   "audit.watch": "audit --follow",

@@ -10,6 +10,7 @@ const buffer = (name: string): BufferView => ({
   ranges: [{ offset: 0, length: 4096 }],
   share: "exclusive",
   scrub: "none",
+  tags: [],
   description: "a ring",
   state: "free",
   current: [],

@@ -90,6 +90,7 @@ class BufferView(TypedDict):
     share: str
     scrub: str
     description: str
+    tags: List[str]
     size: int
     builtin: bool
     state: str

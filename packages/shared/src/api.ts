@@ -7,9 +7,12 @@ import {
   type Contents,
   MAX_NAME_LENGTH,
   MAX_RANGES,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   type Occupancy,
   type Peeked,
   type Poked,
+  TAG,
   WIDTHS,
 } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
@@ -35,6 +38,11 @@ const Name = z
   .string()
   .max(MAX_NAME_LENGTH, `a name has at most ${MAX_NAME_LENGTH} characters`)
   .regex(BUFFER_NAME, "letters, digits and . _ : - in parts divided by /");
+const Account = z.string().regex(/^uid:\d{1,10}$/, "an account is written uid:1000");
+const Tag = z
+  .string()
+  .max(MAX_TAG_LENGTH, `a tag has at most ${MAX_TAG_LENGTH} characters`)
+  .regex(TAG, "a tag has letters, digits and . _ : -");
 const Id = z.int().positive();
 const Limit = z.int().min(1).max(MAX_PAGE).default(100);
 const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
@@ -68,6 +76,7 @@ export const INPUTS = {
   "buffers.list": z
     .strictObject({
       device: Name.optional(),
+      tag: Tag.optional(),
       search: z.string().max(100).optional(),
       cursor: z.string().max(MAX_NAME_LENGTH).optional(),
       limit: Limit,
@@ -85,6 +94,7 @@ export const INPUTS = {
     share: z.enum(["exclusive", "shared"]).default("exclusive"),
     scrub: z.enum(["none", "zero"]).default("none"),
     description: z.string().max(200).default(""),
+    tags: z.array(Tag).max(MAX_TAGS, `a buffer has at most ${MAX_TAGS} tags`).default([]),
   }),
   "buffers.remove": z.strictObject({ name: Name }),
   "buffers.watch": None,
@@ -115,10 +125,7 @@ export const INPUTS = {
   "delegations.request": z.strictObject({
     ...RequestFields,
     /** For whom: `uid:1000`. Operators only; else the caller. */
-    account: z
-      .string()
-      .regex(/^uid:\d{1,10}$/, "an account is written uid:1000")
-      .optional(),
+    account: Account.optional(),
     /** How long the offer stands. */
     offerMs: z.int().positive().max(86_400_000).optional(),
   }),
@@ -143,7 +150,10 @@ export const INPUTS = {
     /** Where only a whole device can be taken back: end the others on it too, as `collateral`. Else BLAST_RADIUS names them. */
     deviceWide: z.boolean().default(false),
   }),
-  "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  /** Panic: all that fit what is named, at once. */
+  "delegations.revokeAll": z
+    .strictObject({ device: Name.optional(), account: Account.optional(), tag: Tag.optional() })
+    .prefault({}),
   "delegations.holders": z.strictObject({ id: Id }),
   "host.dmabufs": z
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
@@ -199,9 +209,25 @@ export interface Synced {
 export interface RevokeSummary {
   revoked: number;
   cancelled: number;
-  /** Decided, but not confirmed by the kernel yet: `delegations` tells on what each waits. */
+  /** How many are decided, but not confirmed by the kernel yet. */
   remaining: number;
+  /** Those, the first hundred. */
+  unfinished: Unfinished[];
   durationMs: number;
+}
+
+/** A delegation whose end the kernel has not confirmed, and why. */
+export interface Unfinished {
+  id: number;
+  buffer: string;
+  device: string;
+  account: string;
+  /** On what it waits, in words for people; null where nothing is known yet. */
+  waitingFor: string | null;
+  /** The last refusal's errno name, if there was one. */
+  lastErrno: string | null;
+  /** Nobody can tell any more whether the memory can still be reached. */
+  unproven: boolean;
 }
 
 /** What the current state of all live delegations is, the newest first; `total` counts those that were left out too. */

@@ -10,6 +10,9 @@ export const PAGE_SIZE = 4096;
 export const MAX_RANGES = 16;
 export const BUFFER_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]*(\/[A-Za-z0-9][A-Za-z0-9._:-]*)*$/;
 export const MAX_NAME_LENGTH = 128;
+export const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
+export const MAX_TAG_LENGTH = 32;
+export const MAX_TAGS = 8;
 
 /** What happens to the contents before the next borrower sees them. */
 export type Scrub = "none" | "zero";
@@ -25,6 +28,8 @@ export interface BufferDefinition {
   share: Share;
   scrub: Scrub;
   description: string;
+  /** By which people find, and panic ends, what belongs together. */
+  tags: string[];
 }
 
 /** Who has a buffer right now. */

@@ -1,7 +1,7 @@
 import type { Range } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import { type Command, Option } from "commander";
-import { bufferName, deviceName, range, regionIndex } from "../arguments.ts";
+import { bufferName, deviceName, range, regionIndex, tags } from "../arguments.ts";
 import { printDone, printJson } from "../output/print.ts";
 import { planDefine } from "../planning/buffers.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
@@ -14,6 +14,7 @@ interface Options {
   shared?: boolean;
   scrub?: "none" | "zero";
   description?: string;
+  tag?: string[];
   dryRun?: boolean;
 }
 
@@ -30,10 +31,17 @@ export function addDefine(program: Command): void {
       new Option("--scrub <how>", "what happens to the contents before the next borrower").choices(["none", "zero"]),
     )
     .option("--description <text>", "shown in lists")
+    .option("--tag <tag...>", "by which it is found, and panic ends what belongs together; may be repeated", tags)
     .addOption(dryRunOption())
-    .action((name: string, { range: ranges, shared, dryRun, ...options }: Options, command: Command) =>
+    .action((name: string, { range: ranges, shared, tag, dryRun, ...options }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
-        const definition = { name, ranges, ...(shared && { share: "shared" as const }), ...options };
+        const definition = {
+          name,
+          ranges,
+          ...(shared && { share: "shared" as const }),
+          ...(tag && { tags: tag }),
+          ...options,
+        };
         if (dryRun) return showPlan(await planDefine(agent, definition), json);
         const buffer = await agent.call("buffers.define", definition);
         if (json) await printJson(buffer);

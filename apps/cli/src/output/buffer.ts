@@ -18,6 +18,11 @@ function styleOf({ state }: Occupancy): Style {
   return state === "lent" || state === "offered" ? "cyan" : "red";
 }
 
+/** "#bench-3 Waveform memory" */
+function describeAbout({ tags, description }: BufferView): string {
+  return [...tags.map((tag) => `#${tag}`), description].filter(Boolean).join(" ");
+}
+
 /** When the last of the leases that can be seen ends. */
 function describeEnds({ current }: Occupancy): string {
   const times = current.map(({ expiresAt }) => expiresAt).filter((at) => at !== null);
@@ -43,7 +48,7 @@ export const BUFFER_COLUMNS: readonly Column<BufferView>[] = [
   NAME,
   { title: "SIZE", cell: ({ size }) => formatSize(size), align: "right", leaveOut: 4 },
   ...OCCUPANCY_COLUMNS,
-  { title: "ABOUT", cell: ({ description }) => description, leaveOut: 1 },
+  { title: "ABOUT", cell: describeAbout, leaveOut: 1 },
 ];
 
 export const TAKEN_COLUMNS: readonly Column<Occupancy>[] = [NAME, ...OCCUPANCY_COLUMNS];
@@ -55,6 +60,7 @@ export function factsOf(buffer: BufferView): [name: string, value: string][] {
   return [
     ["buffer", buffer.name],
     ["about", buffer.description],
+    ["tags", buffer.tags.join(" ") || "none"],
     ["size", formatSize(size)],
     [
       "of",

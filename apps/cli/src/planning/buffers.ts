@@ -89,7 +89,7 @@ export async function planPoke(agent: Calls, name: string, what: string): Promis
 export async function planSwitch(agent: Calls, name: string, what: "suspend" | "resume"): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
-  const hits = (await liveOf(agent, name)).filter(({ state }) => state === "active");
+  const hits = (await liveOf(agent, { device: name })).filter(({ state }) => state === "active");
   const refusal =
     operatorsOnly(isOperator, `${what} devices`) ??
     (device ? null : refuse("NOT_FOUND", `There is no device ${name}. lendbuf devices lists them.`)) ??
