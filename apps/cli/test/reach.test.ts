@@ -33,6 +33,7 @@ const COMMANDS: Record<Method, string> = {
   "buffers.get": "buffers get sim0/ch0",
   "buffers.define": "define sim0/own --device sim0 --region 2 --range 5MiB+8KiB",
   "buffers.remove": "undefine sim0/own",
+  "buffers.lift": "lift sim0/ch0",
   "buffers.watch": "buffers --follow",
   "buffers.read": "read sim0/ch0",
   "buffers.peek": "peek sim0/regs 8",

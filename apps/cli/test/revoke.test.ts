@@ -210,7 +210,7 @@ describe("panic", () => {
   });
 
   it("needs --yes where there is no terminal to ask on, and ends nothing", async () => {
-    const id = await delegate("sim0/ch0", "--account", SOMEBODY);
+    const id = await delegate("sim0/ch0", "--to", SOMEBODY);
 
     const { code, stderr } = await agent.run("panic", "--account", SOMEBODY);
 

@@ -48,6 +48,12 @@ const Limit = z.int().min(1).max(MAX_PAGE).default(100);
 const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
 const Bytes = z.int().nonnegative();
 const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
+const Pattern = z
+  .strictObject({
+    pattern: z.string().regex(/^0x[0-9a-f]{1,16}$/i, "a pattern is written 0x and up to 16 hexadecimal digits"),
+    width: z.literal(WIDTHS).default(32),
+  })
+  .refine(({ pattern, width }) => BigInt(pattern) >> BigInt(width) === 0n, "the pattern has more bits than its width");
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
 
@@ -92,11 +98,13 @@ export const INPUTS = {
       .min(1, "a buffer has at least one range")
       .max(MAX_RANGES),
     share: z.enum(["exclusive", "shared"]).default("exclusive"),
-    scrub: z.enum(["none", "zero"]).default("none"),
+    scrub: z.union([z.enum(["none", "zero"]), Pattern]).default("none"),
     description: z.string().max(200).default(""),
     tags: z.array(Tag).max(MAX_TAGS, `a buffer has at most ${MAX_TAGS} tags`).default([]),
   }),
   "buffers.remove": z.strictObject({ name: Name }),
+  /** It is lent again though it was held. */
+  "buffers.lift": z.strictObject({ name: Name }),
   "buffers.watch": None,
   "buffers.read": z.strictObject({
     name: Name,
@@ -258,6 +266,7 @@ interface Outputs {
   "buffers.get": BufferView;
   "buffers.define": BufferView;
   "buffers.remove": null;
+  "buffers.lift": BufferView;
   "buffers.watch": OccupancyState;
   "buffers.read": Contents;
   "buffers.peek": Peeked;

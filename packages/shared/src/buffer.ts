@@ -15,7 +15,22 @@ export const MAX_TAG_LENGTH = 32;
 export const MAX_TAGS = 8;
 
 /** What happens to the contents before the next borrower sees them. */
-export type Scrub = "none" | "zero";
+export type Scrub = "none" | "zero" | Pattern;
+
+/** A word to be written all over, with accesses of its width. */
+export interface Pattern {
+  /** `0x` and up to the width's hexadecimal digits. */
+  pattern: string;
+  width: Width;
+}
+
+/** Why a buffer is lent to nobody though nobody has it. */
+export interface Hold {
+  /** In words for people. */
+  reason: string;
+  /** Wall-clock milliseconds. */
+  since: number;
+}
 
 /** A named, lendable set of ranges of one region of a device. */
 export interface BufferDefinition {
@@ -35,13 +50,16 @@ export interface BufferDefinition {
 /** Who has a buffer right now. */
 export interface Occupancy {
   name: string;
-  state: "free" | "offered" | "lent" | "revoking" | "lost";
+  /** `preparing`: it is scrubbed, its device is reset or a hook runs; `held`: one of these failed. */
+  state: "free" | "offered" | "lent" | "revoking" | "preparing" | "held" | "lost";
   /** The delegations that occupy it and that the caller may see. */
   current: { id: number; account: string; state: State; share: Share; expiresAt: number | null }[];
   /** How many occupy it, seen or not. */
   occupied: number;
   /** How many wait in line. */
   waiting: number;
+  /** Until an operator lifts it; null: none. */
+  held: Hold | null;
 }
 
 /** A buffer as lists show it. */

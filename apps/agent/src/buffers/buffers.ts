@@ -96,6 +96,7 @@ export class Buffers<Holder extends Occupant> {
     if (!device)
       throw new AgentError("NOT_FOUND", `There is no device "${deviceName}". \`lendbuf devices\` lists them.`);
     device.readyWarden();
+    checkScrub(definition);
     checkRanges(definition, device);
     const others = this.#overlapping(definition);
     const other = others.find((one) => !one.yields);
@@ -163,6 +164,14 @@ export class Buffers<Holder extends Occupant> {
 /** What the store has: a definition from before there were tags has none. */
 function definitionOf(stored: Omit<BufferDefinition, "tags"> & Partial<BufferDefinition>): BufferDefinition {
   return { ...stored, tags: stored.tags ?? [] };
+}
+
+function checkScrub({ name, share, scrub }: BufferDefinition): void {
+  if (share === "shared" && scrub !== "none")
+    throw new AgentError(
+      "BAD_INPUT",
+      `Buffer "${name}" is only ever read, so nobody leaves anything in it to scrub. Leave the scrub or the sharing out.`,
+    );
 }
 
 function checkRanges({ name, region: index, ranges }: BufferDefinition, device: Device): void {

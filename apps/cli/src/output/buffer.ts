@@ -1,5 +1,5 @@
 // A buffer in words.
-import type { BufferView, Occupancy } from "@lendbuf/shared/buffer";
+import type { BufferView, Occupancy, Scrub } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Style } from "./style.ts";
 import type { Column } from "./table.ts";
@@ -53,6 +53,12 @@ export const BUFFER_COLUMNS: readonly Column<BufferView>[] = [
 
 export const TAKEN_COLUMNS: readonly Column<Occupancy>[] = [NAME, ...OCCUPANCY_COLUMNS];
 
+function describeScrub(scrub: Scrub): string {
+  if (scrub === "none") return "none: the next borrower finds what is there";
+  if (scrub === "zero") return "zeroed before the next borrower";
+  return `filled with ${scrub.pattern} (${scrub.width} bits) before the next borrower`;
+}
+
 /** All that is known of one. */
 export function factsOf(buffer: BufferView): [name: string, value: string][] {
   const { ranges, region, device, size, share, scrub, state, waiting } = buffer;
@@ -67,8 +73,8 @@ export function factsOf(buffer: BufferView): [name: string, value: string][] {
       `${device}, region ${region}, ${ranges.map(({ offset, length }) => `${hex(offset)}+${hex(length)}`).join(", ")}`,
     ],
     ["lent", share === "shared" ? "to any number of readers at a time" : "to one writer, or to readers who share it"],
-    ["scrub", scrub === "zero" ? "zeroed before the next borrower" : "none: the next borrower finds what is there"],
-    ["state", state],
+    ["scrub", describeScrub(scrub)],
+    ["state", buffer.held ? `${state}: ${buffer.held.reason}; \`lendbuf lift\` lends it again` : state],
     ["held by", describeHolders(buffer) || "nobody"],
     ["waiting", String(waiting)],
     ["comes", buffer.builtin ? "with the device" : "from a definition; `lendbuf undefine` removes it"],

@@ -72,6 +72,15 @@ export async function planUndefine(agent: Calls, name: string): Promise<Plan> {
   return plan(`remove ${name}`, { hits, refusal });
 }
 
+export async function planLift(agent: Calls, name: string): Promise<Plan> {
+  const { isOperator } = await agent.call("sessions.me");
+  const { held } = await agent.call("buffers.get", { name });
+  const refusal = operatorsOnly(isOperator, "lift what holds a buffer");
+  return plan(held ? `lend ${name} again, which is held: ${held.reason}` : `change nothing: ${name} is not held`, {
+    refusal,
+  });
+}
+
 export async function planPoke(agent: Calls, name: string, what: string): Promise<Plan> {
   const { isOperator } = await agent.call("sessions.me");
   const { current } = await agent.call("buffers.get", { name });
