@@ -17,6 +17,7 @@ const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts
 // As deep below the root as an app's bundle, from where packages/native finds what it built.
 const BUNDLES = join(ROOT, "node_modules/.cache");
 const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
+const MAKE_PROGRAMS = "clients/contract/make-programs.mjs";
 const COMPILE_TIMEOUT_MS = 2 * 60_000;
 const MACHINE_TIMEOUT_MS = 10 * 60_000; // two minutes where nothing else runs
 
@@ -32,9 +33,16 @@ export async function runCases(kernel, account = "lab") {
     const proofs = account === "lab" ? await compileProofs(kernel, folder) : [];
     const programs = [...proofs, ...(await bundleCases(CASES[account], folder))];
     await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+    const contract = [process.execPath, join(ROOT, MAKE_PROGRAMS), folder];
+    await must("lab clients", contract, { timeoutMs: COMPILE_TIMEOUT_MS });
     const { slowness, stressSeconds } = KERNELS[kernel];
     const tools = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
-    const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds, LENDBUF_LAB_SLOWNESS: slowness };
+    const env = {
+      ...tools,
+      LENDBUF_CONTRACT: folder,
+      LENDBUF_STRESS_SECONDS: stressSeconds,
+      LENDBUF_LAB_SLOWNESS: slowness,
+    };
     const reporter = join(folder, "reporter.mjs");
     copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
     const bar = join(folder, "bar");
