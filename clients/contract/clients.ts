@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import { CommandLine } from "./command-line.ts";
 import { Program } from "./program.ts";
 
-/** What a client says no to, or that it cannot. */
+/** What has to be told apart. */
 export type Refusal =
   | "not found"
   | "busy"
@@ -12,6 +12,7 @@ export type Refusal =
   | "still taken"
   | "revoked"
   | "read only"
+  | "not mappable"
   | "connection lost"
   | "no agent";
 
@@ -19,7 +20,8 @@ export interface ClientKind {
   name: string;
   /** By what its users tell them apart: classes of exceptions, errnos with the agent's code, exit codes of `lendbuf` and errnos of what it runs. */
   refusals: Record<Refusal, string>;
-  start(places: Places): Client;
+  /** Connected to the agent. */
+  start(places: Places): Promise<Client>;
 }
 
 /** Where a client finds all it needs. */
@@ -39,6 +41,7 @@ const CLASSES = {
   "still taken": "StillTaken",
   revoked: "Revoked",
   "read only": "ReadOnly",
+  "not mappable": "NotMappable",
   "connection lost": "ConnectionLost",
   "no agent": "NoAgent",
 };
@@ -48,13 +51,13 @@ export const CLIENTS: readonly ClientKind[] = [
     name: "typescript",
     refusals: CLASSES,
     start: ({ programs, socket }) =>
-      new Program([process.execPath, "--enable-source-maps", join(programs, "typescript.mjs")], socket),
+      Program.start([process.execPath, "--enable-source-maps", join(programs, "typescript.mjs")], socket),
   },
   {
     name: "python",
     refusals: CLASSES,
     start: ({ root, socket }) =>
-      new Program(["python3", "-B", join(root, "clients/contract/programs/python.py")], socket, {
+      Program.start(["python3", "-B", join(root, "clients/contract/programs/python.py")], socket, {
         PYTHONPATH: join(root, "clients/python"),
       }),
   },
@@ -68,10 +71,11 @@ export const CLIENTS: readonly ClientKind[] = [
       "still taken": "ETIMEDOUT",
       revoked: "EFAULT",
       "read only": "EACCES",
+      "not mappable": "EINVAL",
       "connection lost": "ECONNRESET",
       "no agent": "ECONNREFUSED",
     },
-    start: ({ programs, socket }) => new Program([join(programs, "c")], socket),
+    start: ({ programs, socket }) => Program.start([join(programs, "c")], socket),
   },
   {
     name: "command-line",
@@ -83,10 +87,11 @@ export const CLIENTS: readonly ClientKind[] = [
       "still taken": "exit 124",
       revoked: "EFAULT",
       "read only": "EACCES",
+      "not mappable": "EINVAL",
       "connection lost": "exit 69", // each command has a connection of its own
       "no agent": "exit 69",
     },
-    start: ({ root, programs, socket }) =>
+    start: async ({ root, programs, socket }) =>
       new CommandLine(
         { lendbuf: [process.execPath, join(root, "apps/cli/dist/main.js")], holder: join(programs, "c") },
         socket,

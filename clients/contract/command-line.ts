@@ -40,6 +40,7 @@ export class CommandLine implements Client {
       this.#exec = undefined;
       throw await refusalOf(exec);
     }
+    if (!line.startsWith("ok ")) throw saidNo(line);
     const borrowed = JSON.parse(line.slice("ok ".length)) as Borrowed;
     this.#id = borrowed.id;
     return borrowed;

@@ -25,9 +25,15 @@ export class Program implements Client {
   readonly #socket: string;
   #owed = 0;
 
-  constructor(command: readonly string[], socket: string, env: Record<string, string> = {}) {
-    this.#process = new LineProcess(command, { ...process.env, ...env });
+  private constructor(process: LineProcess, socket: string) {
+    this.#process = process;
     this.#socket = socket;
+  }
+
+  static async start(command: readonly string[], socket: string, env: Record<string, string> = {}): Promise<Program> {
+    const program = new Program(new LineProcess(command, { ...process.env, ...env }), socket);
+    await program.connect();
+    return program;
   }
 
   async connect(): Promise<void> {

@@ -30,6 +30,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "loses it with its agent, is told, and goes on with the next one", play: agentDies },
 ];
 
+/** In place of these, where the kernel lets no process map what is lent. */
+export const UNMAPPABLE: readonly Scenario[] = [
+  { name: "borrows what no process here can map, and knows it for that", play: cannotMap },
+];
+
 async function borrow({ client, operator, buffer, exporter }: Stage): Promise<void> {
   const purpose = "a contract: ü";
 
@@ -52,7 +57,7 @@ async function borrow({ client, operator, buffer, exporter }: Stage): Promise<vo
 async function readAndWrite(stage: Stage): Promise<void> {
   const { client, operator, buffer, exporter } = stage;
   const { size } = await client.borrow(buffer, { exporter });
-  const bytes = randomBytes(1024);
+  const bytes = randomBytes(64);
 
   await stage.put(size - bytes.length, bytes);
   const seen = await stage.seen(size - bytes.length, bytes.length);
@@ -200,6 +205,18 @@ async function refusals(stage: Stage): Promise<void> {
   await refused(stage, client.borrow(`${buffer}/none`), "not found");
   await refused(stage, client.borrow(buffer, { exporter }), "busy");
   await refused(stage, client.borrow(buffer, { exporter: "dma-heap" }), "unsupported");
+}
+
+async function cannotMap(stage: Stage): Promise<void> {
+  const { client, operator, buffer, exporter } = stage;
+
+  await refused(
+    stage,
+    client.borrow(buffer, { exporter }).then(() => client.read(0, 1)),
+    "not mappable",
+  );
+
+  assert.equal((await operator.call("buffers.get", { name: buffer })).state, "lent");
 }
 
 async function agentDies(stage: Stage): Promise<void> {

@@ -45,7 +45,7 @@ export class Stage implements AsyncDisposable {
   }
 
   static async set(kind: ClientKind, exporter: Exporter, setting: Setting): Promise<Stage> {
-    const client = await started(kind, setting);
+    const client = await kind.start({ ...setting, socket: setting.host.socket });
     return new Stage({ kind, exporter, setting }, client, await setting.host.connect());
   }
 
@@ -56,7 +56,7 @@ export class Stage implements AsyncDisposable {
 
   /** Of the same kind, in a process of its own. */
   another(): Promise<Client> {
-    return started(this.kind, this.#setting);
+    return this.kind.start({ ...this.#setting, socket: this.host.socket });
   }
 
   async restartAgent(): Promise<void> {
@@ -64,10 +64,12 @@ export class Stage implements AsyncDisposable {
     this.operator = await this.host.connect();
   }
 
-  /** All ends that a scenario left, and the buffer is free. */
+  /** All ends that a scenario left, and the device can be borrowed from, which had to be closed where nothing less takes it back. */
   async clear(): Promise<void> {
     await this.operator.call("delegations.revokeAll", {});
-    for await (const { items } of this.operator.subscribe("delegations.watch", {})) if (items.length === 0) return;
+    for await (const { items } of this.operator.subscribe("delegations.watch", {})) if (items.length === 0) break;
+    for await (const { devices } of this.operator.subscribe("status.watch", {}))
+      if (devices.every(({ state }) => state === "ready")) return;
   }
 
   /** The delegation once it is so. */
@@ -109,10 +111,4 @@ export class Stage implements AsyncDisposable {
     this.operator.close();
     await this.client[Symbol.asyncDispose]();
   }
-}
-
-async function started(kind: ClientKind, { root, programs, host }: Setting): Promise<Client> {
-  const client = kind.start({ root, programs, socket: host.socket });
-  await client.connect();
-  return client;
 }
