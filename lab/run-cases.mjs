@@ -19,7 +19,7 @@ const BUNDLES = join(ROOT, "node_modules/.cache");
 const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
 const MAKE_PROGRAMS = "clients/contract/make-programs.mjs";
 const COMPILE_TIMEOUT_MS = 2 * 60_000;
-const MACHINE_TIMEOUT_MS = 10 * 60_000; // two minutes where nothing else runs
+const MACHINE_TIMEOUT_MS = 20 * 60_000; // three minutes where nothing else runs
 
 /**
  * Answers what the programs said: `cases`, each with name, ok, why, and skip where it was not tried; `programs`, each with the status it ended
