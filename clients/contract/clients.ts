@@ -50,8 +50,7 @@ export const CLIENTS: readonly ClientKind[] = [
   {
     name: "typescript",
     refusals: CLASSES,
-    start: ({ programs, socket }) =>
-      Program.start([process.execPath, "--enable-source-maps", join(programs, "typescript.mjs")], socket),
+    start: ({ programs, socket }) => Program.start([process.execPath, join(programs, "typescript.mjs")], socket),
   },
   {
     name: "python",

@@ -14,7 +14,7 @@ mkdirSync(folder, { recursive: true });
 await bundle({
   entry: pathToFileURL(join(PROGRAMS, "typescript.ts")),
   outfile: pathToFileURL(join(folder, "typescript.mjs")),
-  sourcemap: "inline",
+  sourcemap: false,
 });
 const options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", ...flags, "-I", C_CLIENT];
 const sources = [join(PROGRAMS, "c.c"), join(C_CLIENT, "lendbuf.c")];

@@ -232,7 +232,11 @@ async function agentDies(stage: Stage): Promise<void> {
   assert.equal(loss.type, stage.kind.refusals.revoked, loss.message);
   assert.equal((await client.hear()).kind, "lost");
   await refused(stage, client.borrow(buffer), "connection lost");
-  await refused(stage, client.connect(), "no agent");
+  await refused(
+    stage,
+    client.connect().then(() => client.borrow(buffer)),
+    "no agent",
+  );
 
   await stage.restartAgent();
   await client.connect();

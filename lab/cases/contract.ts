@@ -29,8 +29,8 @@ after(async () => {
 for (const exporter of ["vfio", "staged"] as const)
   for (const kind of CLIENTS)
     describe(`a ${kind.name} client of ${exporter} memory`, () => {
-      if (kind.name === "python" && !hasPython)
-        return it("keeps the contract", { skip: "this machine has no Python" }, () => {});
+      const obstacle = obstacleTo(kind.name, exporter);
+      if (obstacle) return it("keeps the contract", { skip: obstacle }, () => {});
       const scenarios = exporter === "vfio" && !isMappable ? UNMAPPABLE : SCENARIOS;
       let stage: Stage;
 
@@ -53,6 +53,14 @@ async function prepare(): Promise<boolean> {
   const devices = await operator.call("devices.list", {});
   const { exporters } = devices.find(({ name }) => name === device)!;
   return exporters.find(({ exporter }) => exporter === "vfio")!.mappable;
+}
+
+/** The command line has each exporter under one of the kernels. */
+function obstacleTo(client: string, exporter: string): string | undefined {
+  if (client === "python" && !hasPython) return "this machine has no Python";
+  if (client === "command-line" && exporter === "staged" && isMappable)
+    return "each of its commands takes an emulated machine seconds: the stock kernel's plays it with windows";
+  return undefined;
 }
 
 function hostOf(agent: GuestAgent): Host {
