@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
+import { Refusals } from "./accounts/refusals.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
@@ -23,6 +24,8 @@ import { createLog } from "./log.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
+import { dropOld } from "./store/retention.ts";
+import { AuditSearch } from "./store/search.ts";
 import { Store } from "./store/store.ts";
 import { Views } from "./wardens/views.ts";
 
@@ -30,6 +33,7 @@ import { Views } from "./wardens/views.ts";
 const DASHBOARD = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const WANTED_FILES = 65_536;
 const STORE_RETRY_MS = 1000;
+const HOUR_MS = 3_600_000;
 
 export interface Agent {
   readonly core: Core;
@@ -53,11 +57,17 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     closers.push(
       () => core.clock.close(),
       () => core.store.close(),
+      () => core.refusals.flush(),
     );
     closers.push(() => devices.close());
     await devices.start();
     restore(core);
     watchStore(core);
+    if (config.auditKeepMs !== null) {
+      const closing = new AbortController();
+      closers.push(() => closing.abort());
+      dropOldEntries(core, config.auditKeepMs, closing.signal);
+    }
     await openDoors(core, closers);
     return { core, close };
   } catch (cause) {
@@ -106,12 +116,14 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     log,
     clock,
     store,
+    search: new AuditSearch(store),
     ledger,
     devices: devices.byName,
     buffers: new Buffers<Live>(store, devices.byName),
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
+    refusals: new Refusals(store, clock),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
@@ -146,6 +158,17 @@ function watchStore(core: Core): void {
     }
     watchStore(core);
   });
+}
+
+/** Looks every hour, or where less is kept ten times within that. */
+function dropOldEntries(core: Core, keepMs: number, closing: AbortSignal): void {
+  const next = Math.min(HOUR_MS, Math.max(keepMs / 10, 1000));
+  dropOld(core.store, Date.now() - keepMs, core.ledger.live.keys())
+    .then(
+      (dropped) => dropped > 0 && core.log.info({ dropped, anchor: core.store.anchor }, "old audit entries dropped"),
+    )
+    .catch((cause: unknown) => core.log.warn({ cause }, "old audit entries could not be dropped"))
+    .finally(() => closing.aborted || core.clock.after(next, () => dropOldEntries(core, keepMs, closing)));
 }
 
 /** Nothing that was exported outlives the agent; who waits or has an offer finds it again. */

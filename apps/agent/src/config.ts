@@ -24,6 +24,8 @@ export interface Config {
   confirmMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  /** How old entries of the audit become; null: they are kept for good. */
+  auditKeepMs: number | null;
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
@@ -125,6 +127,12 @@ const OPTIONS = {
     value: "normal|full",
     help: "full: a grant also survives a power cut",
   },
+  "audit-keep": {
+    type: "string",
+    env: "LENDBUF_AUDIT_KEEP",
+    value: "TIME",
+    help: "drop entries of the audit, and what ended then, once they are so old: 90d (never)",
+  },
 } as const;
 
 export const USAGE = [
@@ -168,6 +176,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
     durability: durability(of("durability")),
+    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
     devices: {
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),

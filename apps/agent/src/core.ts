@@ -1,3 +1,4 @@
+import type { Refusals } from "./accounts/refusals.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
@@ -10,6 +11,7 @@ import type { Device } from "./devices/device.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
+import type { AuditSearch } from "./store/search.ts";
 import type { Store } from "./store/store.ts";
 import type { Views } from "./wardens/views.ts";
 
@@ -19,12 +21,14 @@ export interface Core {
   readonly log: Log;
   readonly clock: Deadlines;
   readonly store: Store;
+  readonly search: AuditSearch;
   readonly devices: ReadonlyMap<string, Device>;
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
   readonly exports: ExportBook;
   readonly views: Views;
   readonly scans: Scans;
+  readonly refusals: Refusals;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;
@@ -44,7 +48,7 @@ export interface Core {
 export interface Caller {
   /** `uid:1000` */
   readonly account: string;
-  /** `uid:1000 pid:4242`, for the audit. */
+  /** `uid:1000 pid:4242 "python3"`, for the audit. */
   readonly actor: string;
   /** May see and end everybody's. */
   readonly isOperator: boolean;

@@ -1,6 +1,6 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
-import type { AuditEntry, AuditVerdict } from "./audit.ts";
+import type { AuditEntry, AuditHead, AuditText, AuditVerdict, Holding } from "./audit.ts";
 import {
   BUFFER_NAME,
   type BufferView,
@@ -42,6 +42,24 @@ const Bytes = z.int().nonnegative();
 const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
+const Account = z.string().regex(/^uid:\d{1,10}$/, "an account is written uid:1000");
+const At = z.int().nonnegative();
+
+/** Which entries of the audit: those that fit all that is given. */
+const AuditFields = {
+  after: z.int().min(0).optional(),
+  delegation: Id.optional(),
+  buffer: Name.optional(),
+  device: Name.optional(),
+  /** Done by it, or about its delegations. */
+  account: Account.optional(),
+  /** `delegation.claimed`, or all of `delegation`. */
+  action: z.string().max(64).optional(),
+  /** Words that an entry has, all of them. */
+  search: z.string().max(100).optional(),
+};
+/** Wall-clock milliseconds: from then on, and before then. */
+const Span = { from: At.optional(), to: At.optional() };
 
 const RequestFields = {
   buffer: Name,
@@ -115,10 +133,7 @@ export const INPUTS = {
   "delegations.request": z.strictObject({
     ...RequestFields,
     /** For whom: `uid:1000`. Operators only; else the caller. */
-    account: z
-      .string()
-      .regex(/^uid:\d{1,10}$/, "an account is written uid:1000")
-      .optional(),
+    account: Account.optional(),
     /** How long the offer stands. */
     offerMs: z.int().positive().max(86_400_000).optional(),
   }),
@@ -149,16 +164,26 @@ export const INPUTS = {
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
     .prefault({}),
   "audit.list": z
+    .strictObject({ ...AuditFields, ...Span, before: z.int().positive().optional(), limit: Limit })
+    .prefault({}),
+  "audit.watch": z.strictObject(AuditFields).prefault({}),
+  /** Who had a buffer at some time, and how each ended. */
+  "audit.who": z.strictObject({ buffer: Name, at: At, cursor: Id.optional(), limit: Limit }),
+  "audit.export": z
+    .strictObject({ ...AuditFields, ...Span, format: z.enum(["jsonl", "csv"]).default("jsonl") })
+    .prefault({}),
+  "audit.head": None,
+  "audit.verify": z
     .strictObject({
-      after: z.int().min(0).optional(),
-      before: z.int().positive().optional(),
-      delegation: Id.optional(),
-      buffer: Name.optional(),
-      limit: Limit,
+      /** One that was kept elsewhere: is it still in the chain? */
+      head: z
+        .strictObject({
+          seq: z.int().positive(),
+          hash: z.string().regex(/^[0-9a-f]{64}$/, "a hash has 64 hexadecimal digits"),
+        })
+        .optional(),
     })
     .prefault({}),
-  "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
-  "audit.verify": None,
   "sessions.me": None,
   "sessions.createLink": None,
   "sessions.list": None,
@@ -252,6 +277,9 @@ interface Outputs {
   "host.dmabufs": DmaBufs;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
+  "audit.who": Page<Holding, number>;
+  "audit.export": AuditText;
+  "audit.head": AuditHead;
   "audit.verify": AuditVerdict;
   "sessions.me": Identity;
   "sessions.createLink": LoginLink;
@@ -268,7 +296,8 @@ export type Subscription =
   | "buffers.watch"
   | "delegations.watch"
   | "delegations.follow"
-  | "audit.watch";
+  | "audit.watch"
+  | "audit.export";
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
 export type Output<M extends Method> = Outputs[M];

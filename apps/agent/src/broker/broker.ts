@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { PacketServer, type PacketSocket, type Peer } from "@lendbuf/native/addon";
 import type { AnyTRPCRouter } from "@trpc/server";
-import { callerOf } from "../accounts/caller.ts";
 import type { Core } from "../core.ts";
 import { Connection } from "./connection.ts";
 
@@ -39,22 +38,25 @@ export class Broker {
   #admit(socket: PacketSocket): void {
     const refusal = this.#refusalOf(socket.peer);
     if (refusal) {
+      const { uid, pid } = socket.peer;
+      const { message, data } = refusal;
+      this.#core.refusals.note({
+        account: `uid:${uid}`,
+        actor: `uid:${uid} pid:${pid}`,
+        call: "connect",
+        code: data.code,
+        message,
+      });
       socket.start({ encoding: "utf8", acceptFds: false, onPacket() {}, onClose() {} });
       socket.send(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, ...refusal } }));
       return socket.close();
     }
     const { uid } = socket.peer;
     this.#perUid.set(uid, this.#countOf(uid) + 1);
-    const connection: Connection = new Connection(
-      this.#core,
-      this.#router,
-      socket,
-      callerOf(socket.peer.uid, `pid:${socket.peer.pid}`, { door: "socket", credential: null, expiresAt: null }),
-      () => {
-        this.#connections.delete(connection);
-        this.#perUid.set(uid, this.#countOf(uid) - 1);
-      },
-    );
+    const connection: Connection = new Connection(this.#core, this.#router, socket, () => {
+      this.#connections.delete(connection);
+      this.#perUid.set(uid, this.#countOf(uid) - 1);
+    });
     this.#connections.add(connection);
   }
 

@@ -4,6 +4,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
+import { lastId } from "../store/retention.ts";
 import type { Draft, Store } from "../store/store.ts";
 import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
 
@@ -38,8 +39,7 @@ export class Ledger {
 
   /** Ids go on after the highest that the store knows; asked again when a store could be opened at last. */
   learnNextId(): void {
-    const [row] = this.#store.all<{ last: number | null }>("SELECT max(id) AS last FROM delegations");
-    this.#nextId = Math.max(this.#nextId, (row?.last ?? 0) + 1);
+    this.#nextId = Math.max(this.#nextId, lastId(this.#store) + 1);
   }
 
   countOf(account: string): { total: number; waiting: number } {

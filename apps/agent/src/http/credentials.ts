@@ -22,7 +22,11 @@ export function callerOfToken(core: Core, request: IncomingMessage): Caller | un
   const token = core.tokens.ofHeader(request.headers.authorization);
   if (!token) return undefined;
   const { id, account, expiresAt } = token;
-  return callerOf(uidOf(account), `token:${id}`, { door: "token", credential: id, expiresAt });
+  return callerOf(uidOf(account), () => `token:${id} ${addressOf(request)}`, {
+    door: "token",
+    credential: id,
+    expiresAt,
+  });
 }
 
 /** The caller behind a session: the cookie says which, the key that no other port of this host ever saw proves it. */
@@ -30,5 +34,15 @@ export function callerOfSession(core: Core, request: IncomingMessage, port: numb
   const session = sessionsOf(core, request, port).find(({ id }) => core.sessions.hasKey(id, key));
   if (!session) return undefined;
   const { id, account, expiresAt } = session;
-  return callerOf(uidOf(account), `session:${id}`, { door: "session", credential: id, expiresAt });
+  return callerOf(uidOf(account), () => `session:${id} ${addressOf(request)}`, {
+    door: "session",
+    credential: id,
+    expiresAt,
+  });
+}
+
+/** Where a request comes from, for the audit. */
+export function addressOf({ socket }: IncomingMessage): string {
+  const { remoteAddress = "gone", remotePort = 0 } = socket;
+  return `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }

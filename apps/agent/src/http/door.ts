@@ -3,14 +3,15 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AnyTRPCProcedure } from "@trpc/server";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
+import { noteTurnedAway } from "../accounts/refused.ts";
 import { appRouter } from "../api/router.ts";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
-import { callerOfSession, callerOfToken } from "./credentials.ts";
+import { addressOf, callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
 import { guard, type Refusal } from "./guard.ts";
 import { Login } from "./login.ts";
-import { logBug, refuse, refuseBare, replyJson, SECURITY_HEADERS } from "./reply.ts";
+import { noteFailure, refuse, refuseBare, replyJson, SECURITY_HEADERS } from "./reply.ts";
 import { Sockets } from "./sockets.ts";
 
 const MAX_BODY = 65_536;
@@ -81,7 +82,7 @@ export class HttpDoor {
     response.once("finish", () => request.complete || socket.destroy()); // a body that nobody wanted
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const refusal = guard(request, this.#port);
-    if (refusal) return refuse(response, refusal);
+    if (refusal) return this.#turnAway(request, response, refusal);
     const path = pathOf(request);
     try {
       if (path === "/login") return await this.#login.answer(request, response, this.#port);
@@ -103,6 +104,7 @@ export class HttpDoor {
     const key = request.headers["x-lendbuf-key"];
     const caller = callerOfToken(this.#core, request) ?? callerOfSession(this.#core, request, this.#port, key);
     const refusal = caller ? refusalOf(request, path) : UNAUTHORIZED;
+    if (refusal) this.#noteTurnedAway(request, path, refusal);
     if (!caller || refusal)
       return refuse(response, refusal!, refusal?.status === 405 ? { allow: METHODS.join(", ") } : {});
     const gone = new AbortController();
@@ -123,8 +125,19 @@ export class HttpDoor {
       allowBatching: false,
       maxBodySize: MAX_BODY,
       createContext: () => context,
-      onError: ({ error, path: method }) => logBug(this.#core, error, method),
+      onError: (failure) => noteFailure(this.#core, request, failure),
     });
+  }
+
+  #turnAway(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+    this.#noteTurnedAway(request, "connect", refusal);
+    refuse(response, refusal);
+  }
+
+  /** Of those that no caller stands behind; what else is wrong with a request is its caller's to read. */
+  #noteTurnedAway(request: IncomingMessage, path: string, refusal: Refusal): void {
+    if (DENIED.has(refusal.status)) noteTurnedAway(this.#core, addressOf(request), path, refusal);
+    else this.#core.refusals.count(refusal.code);
   }
 
   #health(response: ServerResponse): void {
@@ -138,7 +151,10 @@ export class HttpDoor {
     if (this.#busy.has(socket)) return void socket.destroy();
     try {
       const refusal = guard(request, this.#port) ?? this.#sockets.refusalOf(request, pathOf(request), this.#port);
-      if (refusal) return refuseBare(socket, refusal);
+      if (refusal) {
+        this.#noteTurnedAway(request, "connect", refusal);
+        return refuseBare(socket, refusal);
+      }
       this.#sockets.upgrade(request, socket, head);
     } catch (cause) {
       this.#core.log.error({ cause }, "upgrade failed");
@@ -174,6 +190,9 @@ function refusalOf({ method, headers }: IncomingMessage, path: string): Refusal 
     return { status: 413, code: "BAD_INPUT", message: `A body has ${MAX_BODY} bytes at most.` };
   return undefined;
 }
+
+/** Who is not let in: unknown, from elsewhere, or asking for another host. */
+const DENIED = new Set([401, 403, 421]);
 
 /** What Node's parser says of bytes that it does not take. */
 const CLIENT_ERRORS: Record<string, [status: number, message: string]> = {

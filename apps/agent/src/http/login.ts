@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentError } from "@lendbuf/shared/errors";
 import { z } from "zod";
+import { noteTurnedAway } from "../accounts/refused.ts";
 import type { Core } from "../core.ts";
-import { cookieName } from "./credentials.ts";
+import { addressOf, cookieName } from "./credentials.ts";
+import type { Refusal } from "./guard.ts";
 import { refuse, replyJson } from "./reply.ts";
 
 const MAX_BODY = 4096;
@@ -48,19 +50,16 @@ export class Login {
         code: "BAD_INPUT",
         message: 'The body is {"secret": "…"}, at most 4 KiB.',
       });
-    this.#open(body.data.secret, response, port);
+    this.#open(body.data.secret, addressOf(request), response, port);
   }
 
-  #open(secret: string, response: ServerResponse, port: number): void {
+  #open(secret: string, address: string, response: ServerResponse, port: number): void {
     try {
-      const opened = this.#core.sessions.open(secret);
+      const opened = this.#core.sessions.open(secret, address);
       if (!opened) {
         this.#failures.push(this.#core.clock.now());
-        return refuse(response, {
-          status: 401,
-          code: "UNAUTHORIZED",
-          message: "This login link was used already, is too old, or never was. `lendbuf login` prints a new one.",
-        });
+        noteTurnedAway(this.#core, address, "login", UNKNOWN_LINK);
+        return refuse(response, UNKNOWN_LINK);
       }
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
       const cookie = `${cookieName(port)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
@@ -78,6 +77,12 @@ export class Login {
     return this.#failures.length < MAX_FAILURES ? 0 : this.#failures[0]! + WINDOW_MS - now;
   }
 }
+
+const UNKNOWN_LINK: Refusal = {
+  status: 401,
+  code: "UNAUTHORIZED",
+  message: "This login link was used already, is too old, or never was. `lendbuf login` prints a new one.",
+};
 
 /** Undefined where it is too long, no JSON, or did not come. */
 async function readJson(request: IncomingMessage): Promise<unknown> {

@@ -10,7 +10,7 @@ import type { Caller, Core } from "../core.ts";
 import { callerOfSession, callerOfToken, sessionsOf } from "./credentials.ts";
 import { Gate, SLOW_READER_BYTES } from "./gate.ts";
 import type { Refusal } from "./guard.ts";
-import { logBug } from "./reply.ts";
+import { noteFailure } from "./reply.ts";
 
 const MAX_MESSAGE = 65_536;
 const MAX_SOCKETS = 512;
@@ -97,7 +97,7 @@ export class Sockets {
         keepAlive: { enabled: true, pingMs: 15_000, pongWaitMs: 10_000 },
         experimental_encoder: gate.encoder,
         createContext: ({ info }) => this.#contextOf(client, request, info),
-        onError: ({ error, path }) => logBug(this.#core, error, path),
+        onError: (failure) => noteFailure(this.#core, request, failure),
       })(client, request);
       gate.stand();
     });
