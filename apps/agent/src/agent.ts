@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
+import type { AuditRow } from "@lendbuf/shared/audit";
 import { Refusals } from "./accounts/refusals.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
@@ -21,6 +22,9 @@ import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { AuditCopy } from "./monitoring/audit-copy.ts";
+import { Metrics } from "./monitoring/metrics.ts";
+import { Notify } from "./monitoring/notify.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
@@ -44,6 +48,7 @@ export interface Agent {
 /** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
 export async function startAgent(config: Config, version: string): Promise<Agent> {
   const { stateDirectory } = config;
+  const notify = new Notify(process.env);
   const closers: (() => void | Promise<void>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -53,14 +58,16 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     const lock = new StateLock(stateDirectory, config.socketPath);
     closers.push(() => lock.release());
     takeLock(lock);
-    const { core, devices } = build(config, version, lock);
+    const { core, devices, auditCopy } = build(config, version, lock);
     closers.push(
       () => core.clock.close(),
+      () => auditCopy?.close(),
       () => core.store.close(),
       () => core.refusals.flush(),
     );
     closers.push(() => devices.close());
     await devices.start();
+    const metrics = new Metrics(core); // it counts from the first end on
     restore(core);
     watchStore(core);
     if (config.auditKeepMs !== null) {
@@ -68,7 +75,9 @@ export async function startAgent(config: Config, version: string): Promise<Agent
       closers.push(() => closing.abort());
       dropOldEntries(core, config.auditKeepMs, closing.signal);
     }
-    await openDoors(core, closers);
+    await openDoors(core, metrics, closers);
+    closers.push(() => notify.stopping(core));
+    notify.ready(core);
     return { core, close };
   } catch (cause) {
     await close();
@@ -94,14 +103,23 @@ function makeStateFolder(directory: string): void {
   }
 }
 
-function build(config: Config, version: string, lock: StateLock): { core: Core; devices: Devices } {
+function build(
+  config: Config,
+  version: string,
+  lock: StateLock,
+): { core: Core; devices: Devices; auditCopy: AuditCopy | null } {
   const { stateDirectory, durability } = config;
   const log = createLog();
   const clock = new Deadlines();
   const changed = new Signal();
   const audited = new Signal();
   const store = new Store({ directory: stateDirectory, durability, takeLock: () => lock.take() });
-  store.onRow = () => audited.notify();
+  const auditCopy = config.auditCopy && new AuditCopy(config.auditCopy, log);
+  store.onRow = (row) => {
+    audited.notify();
+    auditCopy?.take(row);
+    if (log.isLevelEnabled("info")) log.info(idsOf(row), "audit");
+  };
   const ledger = new Ledger(store, clock, changed);
   const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
     onChange: () => {
@@ -130,18 +148,32 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, clients: () => 0 },
+    doors: { url: null, isOpen: false, counts: () => ({ socket: 0, websocket: 0 }) },
+    auditCopy,
     audited,
     changed,
   };
   ledger.onDeadline = (live) => onDeadline(core, live);
-  return { core, devices };
+  return { core, devices, auditCopy };
 }
 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
   advanceAll(core);
+}
+
+/** By which a line of the log, an entry of the audit and a delegation are found from each other. */
+function idsOf({ seq, action, actor, delegation, delegations, buffer }: AuditRow): object {
+  const many = delegations ? { delegations: JSON.parse(delegations) as number[] } : {};
+  return {
+    seq,
+    action,
+    actor,
+    ...(delegation !== null && { delegation }),
+    ...many,
+    ...(buffer !== null && { buffer }),
+  };
 }
 
 /** Goes on by itself when the store can be written again. */
@@ -178,12 +210,13 @@ async function endExports(core: Core): Promise<void> {
   await ended(core, exported, core.config.confirmMs);
 }
 
-async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
-  const door = new HttpDoor(core, DASHBOARD);
+async function openDoors(core: Core, metrics: Metrics, closers: (() => void | Promise<void>)[]): Promise<void> {
+  const door = new HttpDoor(core, metrics, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
-  core.doors.clients = () => broker.clients + door.clients;
+  core.doors.counts = () => ({ socket: broker.clients, websocket: door.clients });
+  core.doors.isOpen = true;
   closers.push(() => endExports(core));
 }

@@ -37,7 +37,15 @@ export interface Core {
   /** Open files that this process may have. */
   readonly fileLimit: number;
   /** What the doors say of themselves. */
-  readonly doors: { url: string | null; clients: () => number };
+  readonly doors: {
+    url: string | null;
+    /** Both are open. */
+    isOpen: boolean;
+    /** Connections, by door. */
+    counts: () => { socket: number; websocket: number };
+  };
+  /** Where the audit is copied to, if it is. */
+  readonly auditCopy: { readonly lost: number } | null;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */

@@ -32,9 +32,12 @@ export function noteTurnedAway(core: Core, address: string, path: string, { code
   core.refusals.note({ account: null, actor: `nobody ${address}`, call: callOf(path), code, message });
 }
 
+/** What is asked for besides methods. */
+const OTHER_CALLS = new Set(["connect", "login", "metrics"]);
+
 /** What a caller made up must not become a kind of its own. */
 function callOf(path: string): string {
-  return Object.hasOwn(PROCEDURES, path) || path === "login" || path === "connect" ? path : "(unknown)";
+  return Object.hasOwn(PROCEDURES, path) || OTHER_CALLS.has(path) ? path : "(unknown)";
 }
 
 function subjectOf(input: unknown): { buffer?: string; ids?: number[] } {

@@ -112,10 +112,10 @@ export class Requests {
     };
     const refuse = (cause: unknown) => {
       const error = getTRPCErrorFromUnknown(cause);
-      if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
-        this.#context.core.log.error({ method, cause }, "request failed");
       const shape = getTRPCErrorShape({ config: this.#config, error, type, path: method, input: params, ctx }) as Shape;
       noteRefused(core, caller, method, { code: shape.data.code, message: shape.message }, params);
+      if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
+        core.log.error({ request: id, method, actor: caller.actor, seq: core.store.head.seq, cause }, "request failed");
       return shape;
     };
     try {

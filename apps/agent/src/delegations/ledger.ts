@@ -24,6 +24,8 @@ export class Ledger {
   readonly changed: Signal;
   /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
   onDeadline: (live: Live) => void = () => {};
+  /** Some of them were decided upon. */
+  onChange: (lives: readonly Live[], change: Pick<Change, "action" | "patch">) => void = () => {};
   /** How many live ones each account has. */
   readonly #counts = new Map<string, { total: number; waiting: number }>();
   readonly #store: Store;
@@ -53,6 +55,7 @@ export class Ledger {
     this.#nextId++;
     const live = newLive(record, target);
     this.add(live);
+    this.onChange([live], { action: change.action, patch: {} });
     this.#tell([live]);
     return live;
   }
@@ -68,6 +71,7 @@ export class Ledger {
   grant(live: Live, change: Change): void {
     this.#store.record(draftOf([live.record], change));
     this.#apply(live, change.patch);
+    this.onChange([live], change);
     this.#tell([live]);
   }
 
@@ -81,6 +85,7 @@ export class Ledger {
       live.unrecorded = true;
       this.#apply(live, change.patch);
     }
+    this.onChange(lives, change);
     const draft = draftOf(
       lives.map(({ record }) => record),
       change,

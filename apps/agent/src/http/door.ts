@@ -7,6 +7,8 @@ import { noteTurnedAway } from "../accounts/refused.ts";
 import { appRouter } from "../api/router.ts";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
+import { notReady } from "../monitoring/health.ts";
+import type { Metrics } from "../monitoring/metrics.ts";
 import { addressOf, callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
 import { guard, type Refusal } from "./guard.ts";
@@ -21,6 +23,7 @@ const METHODS = ["GET", "HEAD", "POST"];
 /** The door for people and remote scripts, on loopback: the dashboard, tRPC, and whether the agent is well. */
 export class HttpDoor {
   readonly #core: Core;
+  readonly #metrics: Metrics;
   readonly #server: Server;
   readonly #files: Files | undefined;
   readonly #login: Login;
@@ -28,8 +31,9 @@ export class HttpDoor {
   /** Connections with a request that is not answered yet. */
   readonly #busy = new WeakSet<Duplex>();
 
-  constructor(core: Core, dashboard: string) {
+  constructor(core: Core, metrics: Metrics, dashboard: string) {
     this.#core = core;
+    this.#metrics = metrics;
     this.#files = Files.load(dashboard);
     this.#login = new Login(core);
     this.#sockets = new Sockets(core, () => this.#port);
@@ -89,7 +93,9 @@ export class HttpDoor {
       if (path.startsWith("/trpc/")) return await this.#call(request, response, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });
-      if (path === "/healthz") return this.#health(response);
+      if (path === "/healthz") return replyJson(response, 200, { ok: true, version: this.#core.version });
+      if (path === "/readyz") return this.#readiness(response);
+      if (path === "/metrics") return await this.#tellMetrics(request, response);
       if (this.#files) return this.#files.answer(request, response, path);
       refuse(response, NOT_BUILT);
     } catch (cause) {
@@ -140,10 +146,19 @@ export class HttpDoor {
     else this.#core.refusals.count(refusal.code);
   }
 
-  #health(response: ServerResponse): void {
-    const { store, devices, version } = this.#core;
-    const isWell = !store.problem && [...devices.values()].every((device) => device.isReady);
-    replyJson(response, isWell ? 200 : 503, { ok: isWell, version });
+  #readiness(response: ServerResponse): void {
+    const missing = notReady(this.#core);
+    const ok = missing.length === 0;
+    replyJson(response, ok ? 200 : 503, { ok, version: this.#core.version, notReady: missing });
+  }
+
+  async #tellMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!callerOfToken(this.#core, request)) {
+      this.#noteTurnedAway(request, "metrics", UNAUTHORIZED);
+      return refuse(response, UNAUTHORIZED);
+    }
+    const text = await this.#metrics.text();
+    response.writeHead(200, { "content-type": this.#metrics.contentType, "cache-control": "no-store" }).end(text);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

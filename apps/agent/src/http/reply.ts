@@ -68,5 +68,8 @@ export function noteFailure(
   if (ctx) noteRefused(core, ctx.caller, path, refusal, input);
   else noteTurnedAway(core, addressOf(request), "connect", refusal);
   if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
-    core.log.error({ method: path, cause: error.cause ?? error }, "request failed");
+    core.log.error(
+      { method: path, actor: ctx?.caller.actor, seq: core.store.head.seq, cause: error.cause ?? error },
+      "request failed",
+    );
 }

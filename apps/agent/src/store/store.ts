@@ -60,6 +60,9 @@ export class Store {
   /** Called with each row that has become durable. */
   onRow: (row: AuditRow) => void = () => {};
 
+  /** Called with the milliseconds that each row took. */
+  onWrite: (ms: number) => void = () => {};
+
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#tryOpen();
@@ -184,6 +187,7 @@ export class Store {
       hash: "",
     };
     row.hash = hashOf(row, this.#head.hash);
+    const start = performance.now();
     try {
       this.#insert.run([
         row.seq,
@@ -202,6 +206,7 @@ export class Store {
       this.problem = this.#describe(cause);
       throw this.#refusal(cause);
     }
+    this.onWrite(performance.now() - start);
     this.problem = null;
     this.#head = { seq: row.seq, hash: row.hash };
     if (row.action === "audit.anchored") this.#readAnchor(this.#db);
