@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import type { AuditRow } from "@lendbuf/shared/audit";
+import { Accounts } from "./accounts/accounts.ts";
 import { Refusals } from "./accounts/refusals.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
@@ -141,6 +142,7 @@ function build(
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
+    accounts: new Accounts(store, config),
     refusals: new Refusals(store, clock),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
@@ -148,7 +150,13 @@ function build(
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, isOpen: false, counts: () => ({ socket: 0, websocket: 0 }) },
+    doors: {
+      url: null,
+      remoteUrl: null,
+      isOpen: false,
+      counts: () => ({ socket: 0, websocket: 0 }),
+      dismiss: () => {},
+    },
     auditCopy,
     audited,
     changed,
@@ -183,6 +191,7 @@ function watchStore(core: Core): void {
     if (wasRefusing && core.store.retry()) {
       core.ledger.learnNextId();
       core.buffers.load();
+      core.accounts.load();
       core.sessions.load();
       core.tokens.load();
       restore(core);
@@ -214,9 +223,11 @@ async function openDoors(core: Core, metrics: Metrics, closers: (() => void | Pr
   const door = new HttpDoor(core, metrics, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
+  if (core.config.tls) core.doors.remoteUrl = await door.listenTls(core.config.tls);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.counts = () => ({ socket: broker.clients, websocket: door.clients });
+  core.doors.dismiss = (account) => broker.dismiss(account);
   core.doors.isOpen = true;
   closers.push(() => endExports(core));
 }

@@ -7,7 +7,7 @@ export interface AuditEntry {
   seq: number;
   /** Wall-clock milliseconds. */
   at: number;
-  /** Who, in one text: `uid:1000 pid:4242 "python3"`, or `agent`. */
+  /** Who, in one text: `alice uid:1000 pid:4242 "python3"`, or `agent`. */
   actor: string;
   /** The same in parts. */
   who: Who;
@@ -32,7 +32,7 @@ export interface AuditEntry {
 
 /** Who did it, as far as it is known. */
 export interface Who {
-  /** `uid:1000`; `null` where it was the agent itself, or nobody knows. */
+  /** `alice` or `uid:1000`; `null` where it was the agent itself, or nobody knows. */
   account: string | null;
   uid: number | null;
   /** Of a program on this host, as the kernel named it when it connected. */
@@ -42,14 +42,14 @@ export interface Who {
   address: string | null;
 }
 
-const ACTOR = /^(?:(uid:(\d+))|\S+)(?: pid:(\d+)| (?:token|session):\S+)?(?: (".*")| (\S+:\d+))?$/;
+const ACTOR = /^(\S+)(?: uid:(\d+))?(?: pid:(\d+)| (?:token|session):\S+)?(?: (".*")| (\S+:\d+))?$/;
 
 /** The parts of an actor's text. */
 export function whoOf(actor: string): Who {
-  const [, account = null, uid, pid, command, address = null] = ACTOR.exec(actor) ?? [];
+  const [, first, uid = first?.match(/^uid:(\d+)$/)?.[1], pid, command, address = null] = ACTOR.exec(actor) ?? [];
   const name: unknown = command === undefined ? null : JSON.parse(command);
   return {
-    account,
+    account: first === undefined || actor === "agent" || /^nobody( [^ ]+:\d+)?$/.test(actor) ? null : first,
     uid: uid === undefined ? null : Number(uid),
     pid: pid === undefined ? null : Number(pid),
     command: typeof name === "string" ? name : null,

@@ -24,7 +24,7 @@ export function noteRefused(
   const call = callOf(path);
   if (PROCEDURES[call as keyof typeof PROCEDURES] !== "mutation" && !DENIALS.has(code))
     return core.refusals.count(code);
-  core.refusals.note({ account, actor: caller.actor, call, code, message, ...subjectOf(input) });
+  core.refusals.note({ account, actor: caller.actor, call, code, message, ...subjectOf(call, input) });
 }
 
 /** Somebody who did not get as far as a call. `address`: where he came from, if he did not come from this host's own socket. */
@@ -40,10 +40,10 @@ function callOf(path: string): string {
   return Object.hasOwn(PROCEDURES, path) || OTHER_CALLS.has(path) ? path : "(unknown)";
 }
 
-function subjectOf(input: unknown): { buffer?: string; ids?: number[] } {
+function subjectOf(call: string, input: unknown): { buffer?: string; ids?: number[] } {
   if (typeof input !== "object" || input === null) return {};
   const { buffer, name, id, ids = id === undefined ? undefined : [id] } = input as Record<string, unknown>;
-  const named = buffer ?? name;
+  const named = call.startsWith("buffers.") ? name : buffer;
   const isName = typeof named === "string" && named.length <= MAX_NAME_LENGTH && BUFFER_NAME.test(named);
   const numbers = Array.isArray(ids) ? ids.slice(0, MAX_IDS).filter((one) => Number.isSafeInteger(one)) : [];
   return { ...(isName && { buffer: named }), ...(numbers.length > 0 && { ids: numbers as number[] }) };

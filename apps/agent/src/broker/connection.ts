@@ -1,8 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { isSystemError, type PacketSocket, type SystemError } from "@lendbuf/native/addon";
 import type { AnyTRPCRouter } from "@trpc/server";
-import { callerOf } from "../accounts/caller.ts";
-import type { Core } from "../core.ts";
+import type { Caller, Core } from "../core.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
 import { onDisconnect } from "../revocation/triggers.ts";
 import { Requests, type Wire } from "./requests.ts";
@@ -26,6 +25,7 @@ export class Connection implements Claimant, Wire {
   readonly holding = new Set<Live>();
   readonly #socket: PacketSocket;
   readonly #core: Core;
+  readonly #caller: Caller;
   readonly #requests: Requests;
   readonly #onClose: () => void;
   #command: string | null | undefined;
@@ -36,13 +36,13 @@ export class Connection implements Claimant, Wire {
   /** An fd in flight is a kernel quota that all clients share, so each connection has one unread at most. */
   #fdSent = false;
 
-  constructor(core: Core, router: AnyTRPCRouter, socket: PacketSocket, onClose: () => void) {
+  constructor(core: Core, router: AnyTRPCRouter, socket: PacketSocket, caller: Caller, onClose: () => void) {
     this.#core = core;
+    this.#caller = caller;
     this.#socket = socket;
     this.#onClose = onClose;
     this.pid = socket.peer.pid;
     this.uid = socket.peer.uid;
-    const caller = callerOf(this.uid, () => this.#through(), { door: "socket", credential: null, expiresAt: null });
     this.#requests = new Requests(router, { core, caller }, this, this);
     socket.start({
       encoding: "utf8",
@@ -53,6 +53,10 @@ export class Connection implements Claimant, Wire {
     });
   }
 
+  get account(): string {
+    return this.#caller.account;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
@@ -61,10 +65,6 @@ export class Connection implements Claimant, Wire {
   get command(): string | null {
     if (this.#command === undefined) this.#command = commandOf(this.#socket, this.pid);
     return this.#command;
-  }
-
-  #through(): string {
-    return this.command === null ? `pid:${this.pid}` : `pid:${this.pid} ${JSON.stringify(this.command)}`;
   }
 
   send(message: object): Promise<void> | undefined {

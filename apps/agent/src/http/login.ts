@@ -5,6 +5,7 @@ import { noteTurnedAway } from "../accounts/refused.ts";
 import type { Core } from "../core.ts";
 import { addressOf, cookieName } from "./credentials.ts";
 import type { Refusal } from "./guard.ts";
+import type { Place } from "./place.ts";
 import { refuse, replyJson } from "./reply.ts";
 
 const MAX_BODY = 4096;
@@ -22,7 +23,7 @@ export class Login {
     this.#core = core;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, port: number): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, place: Place): Promise<void> {
     // A header of our own, and JSON: neither can be sent across origins without asking us first, and we never agree.
     const isOurs = request.headers["x-lendbuf"] === "1" && request.headers["content-type"] === "application/json";
     if (request.method !== "POST")
@@ -50,10 +51,10 @@ export class Login {
         code: "BAD_INPUT",
         message: 'The body is {"secret": "…"}, at most 4 KiB.',
       });
-    this.#open(body.data.secret, addressOf(request), response, port);
+    this.#open(body.data.secret, addressOf(request), response, place);
   }
 
-  #open(secret: string, address: string, response: ServerResponse, port: number): void {
+  #open(secret: string, address: string, response: ServerResponse, place: Place): void {
     try {
       const opened = this.#core.sessions.open(secret, address);
       if (!opened) {
@@ -62,7 +63,8 @@ export class Login {
         return refuse(response, UNKNOWN_LINK);
       }
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
-      const cookie = `${cookieName(port)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
+      const secure = place.scheme === "https" ? "; Secure" : "";
+      const cookie = `${cookieName(place)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}${secure}`;
       replyJson(response, 200, { key: opened.key }, { "set-cookie": cookie });
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;

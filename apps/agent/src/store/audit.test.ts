@@ -106,6 +106,8 @@ describe("a search of the audit", () => {
       durationUs: 12,
     });
     expect(whoOf("uid:0 token:0123456789ab 127.0.0.1:40112")).toMatchObject({ uid: 0, address: "127.0.0.1:40112" });
+    expect(whoOf('alice uid:7 pid:42 "sh"')).toMatchObject({ account: "alice", uid: 7, pid: 42, command: "sh" });
+    expect(whoOf("alice token:0123456789ab")).toMatchObject({ account: "alice", uid: null, pid: null });
     expect(whoOf("nobody [::1]:80")).toMatchObject({ account: null, address: "[::1]:80" });
     expect(whoOf("agent")).toMatchObject({ account: null, address: null });
   });
@@ -224,6 +226,7 @@ describe("dropping by age", () => {
   const stateOf = (all: (sql: string) => unknown[]) => ({
     live: (all(LIVE) as { record: string }[]).map((row) => ({ ...row, record: JSON.parse(row.record) as unknown })),
     buffers: all("SELECT * FROM buffers ORDER BY name"),
+    accounts: all("SELECT * FROM accounts ORDER BY name"),
   });
   const LIVE =
     "SELECT id, state, buffer, account, record FROM delegations WHERE state NOT IN ('revoked', 'cancelled') ORDER BY id";
@@ -250,6 +253,8 @@ describe("dropping by age", () => {
         detail: { name, region: 0 },
       });
     store.record({ at: 2, actor: "uid:0 pid:1", action: "buffer.removed", buffer: "lab/b", detail: {} });
+    const account = { actor: "uid:0 pid:1", action: "account.defined", account: "alice", detail: { name: "alice" } };
+    store.record({ at: 2, ...account });
     record(10, 1, "offered");
     record(11, 1, "active", { patch: { claimedAt: 11, client: { pid: 7, uid: 1, command: "x" } } });
     for (let id = 2; id <= 450; id++) {
@@ -267,11 +272,11 @@ describe("dropping by age", () => {
 
     const dropped = await dropOld(store, 50, [1]);
 
-    expect(dropped).toBe(3 + 2 + 2 * 449);
+    expect(dropped).toBe(4 + 2 + 2 * 449);
     expect(now()).toEqual(before);
     expect(replayed()).toEqual(before);
     expect(store.all("SELECT id FROM delegation_records ORDER BY id")).toEqual([{ id: 1 }, { id: 451 }]);
-    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: dropped }, entries: 6 });
+    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: dropped }, entries: 7 });
     expect(store.tail).toBe(dropped + 1);
   });
 
@@ -319,7 +324,7 @@ describe("dropping by age", () => {
     expect(store.all("SELECT min(seq) AS first FROM audit")).toEqual([{ first: store.tail }]);
     expect(now()).toEqual(before);
     expect(replayed()).toEqual(before);
-    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: 903 } });
+    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: 904 } });
   });
 
   /** As by a crash: what comes after so many steps never happens. */

@@ -1,12 +1,12 @@
 import type { AuditHead } from "@lendbuf/shared/audit";
 import { SPAN } from "./spans.ts";
-import type { Store } from "./store.ts";
+import type { Draft, Store } from "./store.ts";
 
 /** Rows that go, or are carried over, between two looks at what else is to be done. */
 const STEP = 200;
 
 /** Entries that only tell of others that went: for their sake alone nothing need go. */
-const BOOKKEEPING = "('audit.anchored', 'delegation.carried', 'buffer.carried')";
+const BOOKKEEPING = "('audit.anchored', 'delegation.carried', 'buffer.carried', 'account.carried')";
 
 /**
  * Drops the entries that are older than all of `before`, with the records of the delegations that ended then. First what lives on is
@@ -19,7 +19,8 @@ export async function dropOld(store: Store, before: number, live: Iterable<numbe
   const cut = await cutOf(store, before);
   if (!cut) return dropped;
   await carryDelegations(store, cut, [...live]);
-  await carryBuffers(store, cut);
+  await carryNamed(store, cut, "buffer", (name) => ({ buffer: name }));
+  await carryNamed(store, cut, "account", (name) => ({ account: name }));
   const detail = { ...cut, from: store.tail, before, lastId: lastId(store) };
   store.record({ at: Date.now(), actor: "agent", action: "audit.anchored", detail });
   return dropped + (await sweep(store));
@@ -83,21 +84,23 @@ async function carryDelegations(store: Store, cut: AuditHead, live: readonly num
   }
 }
 
-async function carryBuffers(store: Store, cut: AuditHead): Promise<void> {
+async function carryNamed(
+  store: Store,
+  cut: AuditHead,
+  noun: "buffer" | "account",
+  subjectOf: (name: string) => Partial<Draft>,
+): Promise<void> {
   for (;;) {
     const rows = store.all<{ name: string; definition: string }>(
-      "SELECT name, definition FROM buffers WHERE NOT EXISTS (SELECT 1 FROM carried WHERE subject = 'buffer ' || name AND seq > ?) LIMIT ?",
+      `SELECT name, definition FROM ${noun}s
+       WHERE NOT EXISTS (SELECT 1 FROM carried WHERE subject = '${noun} ' || name AND seq > ?) LIMIT ?`,
       cut.seq,
       STEP,
     );
-    for (const { name, definition } of rows)
-      store.record({
-        at: Date.now(),
-        actor: "agent",
-        action: "buffer.carried",
-        buffer: name,
-        detail: JSON.parse(definition) as object,
-      });
+    for (const { name, definition } of rows) {
+      const detail = JSON.parse(definition) as object;
+      store.record({ at: Date.now(), actor: "agent", action: `${noun}.carried`, ...subjectOf(name), detail });
+    }
     if (rows.length < STEP) return;
     await new Promise(setImmediate);
   }
