@@ -33,7 +33,7 @@ afterEach(() => {
 function record(at: number, id: number, state: string, more: Partial<Draft> & { patch?: object } = {}): void {
   const { patch, ...draft } = more;
   const subject = { delegation: id, buffer: "sim0/ch0", account: "uid:1000", state };
-  const born = state === "offered" ? { id, device: "sim0", requestedAt: at } : {};
+  const born = state === "offered" ? { id, device: "sim0", requestedAt: at, offeredAt: at } : {};
   const dead = state === "revoked" ? { endedAt: at, client: null } : {};
   const detail = { ...born, state, ...dead, ...patch };
   store.record({ at, actor: "uid:1000 pid:1", action: `delegation.${state}`, ...subject, ...draft, detail });

@@ -4,6 +4,14 @@ import type { Store } from "./store.ts";
 
 /** Rows of delegations that are looked at in one go. */
 const STEP = 5000;
+/** Delegations whose entries are read in one go. */
+const AT_ONCE = 100;
+
+interface Candidate {
+  id: number;
+  first_seq: number;
+  last_seq: number;
+}
 
 /** What a delegation was at some time, by its entries in the audit. */
 export interface HeldThen {
@@ -30,20 +38,23 @@ export async function* heldAt(store: Store, buffer: string, at: number, before?:
   const [{ last = 0 } = {}] = store.all<{ last: number }>("SELECT coalesce(max(id), 0) AS last FROM delegations");
   let high = Math.min(last, (before ?? Number.MAX_SAFE_INTEGER) - 1);
   for (; high > 0; high -= STEP) {
-    for (const { id } of candidates(store, buffer, at, high)) {
-      const held = heldBy(store, id, at);
+    for (const [i, candidate] of candidates(store, buffer, at, high).entries()) {
+      const held = heldBy(store, candidate, at);
       if (held) yield held;
+      if (i % AT_ONCE === AT_ONCE - 1) await new Promise(setImmediate);
     }
     await new Promise(setImmediate);
   }
 }
 
-/** Those whose life, from the request to the end, has that time. */
-function candidates(store: Store, buffer: string, at: number, high: number): { id: number }[] {
-  return store.all<{ id: number }>(
-    `SELECT id FROM (
-       SELECT id, json_extract(record, '$.requestedAt') AS began, coalesce(json_extract(record, '$.endedAt'), ${FOREVER}) AS ended
-       FROM delegation_records WHERE id > ? AND id <= ? AND buffer = ?)
+/** Those that had it at all, and whose time, from the offer or the claim to the end, has that moment. */
+function candidates(store: Store, buffer: string, at: number, high: number): Candidate[] {
+  return store.all<Candidate>(
+    `SELECT id, first_seq, last_seq FROM (
+       SELECT r.id, first_seq, last_seq,
+         coalesce(json_extract(r.record, '$.offeredAt'), json_extract(r.record, '$.claimedAt')) AS began,
+         coalesce(json_extract(r.record, '$.endedAt'), ${FOREVER}) AS ended
+       FROM delegation_records r JOIN delegations USING (id) WHERE r.id > ? AND r.id <= ? AND r.buffer = ?)
      WHERE ? BETWEEN min(began, ended) AND max(began, ended) ORDER BY id DESC`,
     high - STEP,
     high,
@@ -55,10 +66,11 @@ function candidates(store: Store, buffer: string, at: number, high: number): { i
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
 /** The last of its times in one state and with one process that has that time. */
-function heldBy(store: Store, id: number, at: number): HeldThen | undefined {
+function heldBy(store: Store, candidate: Candidate, at: number): HeldThen | undefined {
   let now: Pick<HeldThen, "state" | "client" | "from"> | undefined;
   let found: HeldThen | undefined;
-  for (const row of rowsOf(store, id)) {
+  const { id } = candidate;
+  for (const row of rowsOf(store, candidate)) {
     const patch = JSON.parse(row.detail) as Patch;
     const state = patch.state ?? now?.state;
     const client = patch.client === undefined ? (now?.client ?? null) : patch.client;
@@ -86,12 +98,12 @@ function isWithin(at: number, from: number, until: number): boolean {
   return at >= Math.min(from, until) && at < Math.max(from, until);
 }
 
-function rowsOf(store: Store, id: number): AuditRow[] {
+function rowsOf(store: Store, { id, first_seq, last_seq }: Candidate): AuditRow[] {
   return store.all<AuditRow>(
-    `SELECT audit.* FROM audit, (SELECT first_seq, last_seq FROM delegations WHERE id = ?) d
-     WHERE seq BETWEEN d.first_seq AND d.last_seq
+    `SELECT * FROM audit WHERE seq BETWEEN ? AND ?
        AND (delegation = ? OR EXISTS (SELECT 1 FROM json_each(audit.delegations) WHERE value = ?)) ORDER BY seq`,
-    id,
+    first_seq,
+    last_seq,
     id,
     id,
   );
