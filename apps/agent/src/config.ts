@@ -29,6 +29,10 @@ export interface Config {
   confirmMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  /** Where the audit is copied to; null: nowhere. */
+  auditCopy: { format: "journal" | "syslog"; socket: string } | null;
+  /** How old entries of the audit become; null: they are kept for good. */
+  auditKeepMs: number | null;
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
@@ -185,6 +189,18 @@ const OPTIONS = {
     value: "normal|full",
     help: "full: a grant also survives a power cut",
   },
+  "audit-copy": {
+    type: "string",
+    env: "LENDBUF_AUDIT_COPY",
+    value: "TO",
+    help: "copy the audit to journal or syslog, each or at another socket: syslog:/run/log (none)",
+  },
+  "audit-keep": {
+    type: "string",
+    env: "LENDBUF_AUDIT_KEEP",
+    value: "TIME",
+    help: "drop entries of the audit, and what ended then, once they are so old: 90d (never)",
+  },
 } as const;
 
 export const USAGE = [
@@ -228,6 +244,8 @@ export function readConfig(args: string[], environment: Environment, uid: number
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
     durability: durability(of("durability")),
+    auditCopy: auditCopy(of("audit-copy")),
+    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
     devices: {
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
@@ -275,6 +293,18 @@ function duration(given: Given, otherwise: string): number {
   if (!value || !Number.isSafeInteger(value))
     throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
   return value;
+}
+
+const COPIES = { journal: "/run/systemd/journal/socket", syslog: "/dev/log" };
+
+function auditCopy(given: Given): Config["auditCopy"] {
+  if (!given || given.value === "none") return null;
+  const [, format, socket] = /^(journal|syslog)(?::(.+))?$/.exec(given.value) ?? [];
+  if (format !== "journal" && format !== "syslog")
+    throw new ConfigError(
+      `${given.from} is "${given.value}"; it takes journal, syslog, journal:SOCKET or syslog:SOCKET.`,
+    );
+  return { format, socket: socket ?? COPIES[format] };
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {
