@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
 import { z } from "zod";
 import { type Hook, parseHooks } from "./hook-definitions.ts";
@@ -34,6 +36,14 @@ export interface Config {
   resetIdle: readonly string[];
   /** What an operator has run between borrowers. */
   hooks: readonly Hook[];
+  /** Whose delegations viewers and members see. */
+  visibility: "all" | "own";
+  /** A door over TLS that others on the network reach. */
+  tls: { address: string; port: number; files: { cert: string; key: string } } | null;
+  /** What a uid may do that no account and no group names; null: nothing. */
+  others: Role | null;
+  /** What the members of a group of this host may do, by its name. */
+  groupRoles: ReadonlyMap<string, Role>;
 }
 
 /** Which devices are ours to lend. */
@@ -138,6 +148,37 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  listen: {
+    type: "string",
+    env: "LENDBUF_LISTEN",
+    value: "ADDR:PORT",
+    help: "also lets people in from elsewhere, over TLS: 0.0.0.0:7118, [::]:7118 (none)",
+  },
+  "tls-cert": {
+    type: "string",
+    env: "LENDBUF_TLS_CERT",
+    value: "FILE",
+    help: "with --listen: the certificate, in PEM, with its chain; taken up anew when it changes",
+  },
+  "tls-key": { type: "string", env: "LENDBUF_TLS_KEY", value: "FILE", help: "with --listen: the certificate's key" },
+  visibility: {
+    type: "string",
+    env: "LENDBUF_VISIBILITY",
+    value: "all|own",
+    help: "own: viewers and members do not see who else has what (all)",
+  },
+  others: {
+    type: "string",
+    env: "LENDBUF_OTHERS",
+    value: "ROLE|none",
+    help: "what users of this host may do whom no account names: viewer, member, … (member)",
+  },
+  "group-role": {
+    type: "string",
+    env: "LENDBUF_GROUP_ROLE",
+    value: "GROUP=ROLE,…",
+    help: "what the members of a group of this host may do (none)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -198,6 +239,10 @@ export function readConfig(args: string[], environment: Environment, uid: number
     allowIrrevocable: names(of("allow-irrevocable")),
     resetIdle: names(of("reset-idle")),
     hooks: hooks(of("hooks")),
+    tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
+    visibility: oneOf(of("visibility"), ["all", "own"]),
+    others: others(of("others")),
+    groupRoles: groupRoles(of("group-role")),
   };
 }
 
@@ -237,10 +282,49 @@ function durability(given: Given): "NORMAL" | "FULL" {
 }
 
 /** The first one where none is given. */
-function oneOf(given: Given, choices: readonly [string, string]): string {
-  const value = given?.value.toLowerCase() ?? choices[0];
+function oneOf<Choice extends string>(given: Given, choices: readonly [Choice, Choice]): Choice {
+  const value = (given?.value.toLowerCase() ?? choices[0]) as Choice;
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function tls(listen: Given, cert: Given, key: Given): Config["tls"] {
+  const lone = listen ?? cert ?? key;
+  if (!lone) return null;
+  if (!listen || !cert || !key)
+    throw new ConfigError(
+      `${lone.from} takes the other two of --listen, --tls-cert and --tls-key: nothing but TLS leaves this host.`,
+    );
+  const [, bracketed, plain, port = ""] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen.value) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (isIP(address) === 0 || Number(port) > 65_535)
+    throw new ConfigError(
+      `${listen.from} is "${listen.value}"; it takes an address of this host and a port, such as 0.0.0.0:7118 or [::]:7118.`,
+    );
+  return { address, port: Number(port), files: { cert: resolve(cert.value), key: resolve(key.value) } };
+}
+
+function others(given: Given): Role | null {
+  if (given?.value === "none") return null;
+  const role = given?.value ?? "member";
+  if (isRole(role)) return role;
+  throw new ConfigError(`${given!.from} is "${role}"; it takes none or a role: ${ROLES.join(", ")}.`);
+}
+
+function groupRoles(given: Given): Map<string, Role> {
+  const pairs = listed(given).map((pair) => {
+    const [group = "", role = ""] = pair.split("=");
+    if (group === "" || !isRole(role))
+      throw new ConfigError(
+        `${given!.from} has "${pair}"; it takes a group of this host and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
+      );
+    return [group, role] as const;
+  });
+  return new Map(pairs);
+}
+
+function isRole(word: string): word is Role {
+  return (ROLES as readonly string[]).includes(word);
 }
 
 const RUNGS = ["dma-buf-revoke", "vfio-feature-revoke", "device-close"];

@@ -92,6 +92,17 @@ export const MIGRATIONS: readonly string[] = [
   END;
   `,
   `
+  CREATE TABLE accounts (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_account_defined AFTER INSERT ON audit WHEN NEW.action = 'account.defined' BEGIN
+    INSERT INTO accounts VALUES (NEW.account, NEW.detail) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition;
+  END;
+  CREATE TRIGGER audit_account_removed AFTER INSERT ON audit WHEN NEW.action = 'account.removed' BEGIN
+    DELETE FROM accounts WHERE name = NEW.account;
+  END;
+  -- Those that were made before there were scopes were good for all that their account may do.
+  ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
+  `,
+  `
   -- Between two borrowers. What is held stays so over a restart; hooks that an agent did not come to the end of are run by the next.
   CREATE TABLE holds (buffer TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TRIGGER audit_buffer_held AFTER INSERT ON audit WHEN NEW.action = 'buffer.held' BEGIN

@@ -1,5 +1,6 @@
 "use client";
 import type { Hold } from "@lendbuf/shared/buffer";
+import { mayCall } from "@lendbuf/shared/permissions";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Button } from "../../ui/button.tsx";
 import { Problem } from "../../ui/problem.tsx";
@@ -18,7 +19,7 @@ export function Held({ name, held }: { name: string; held: Hold | null }) {
   return (
     <div role="alert" className="mt-2 flex flex-wrap items-center gap-3 border-l-2 border-alarm pl-3">
       <p className="grow text-alarm">Held: {held.reason}. Nobody gets it until an operator lends it again.</p>
-      {me?.isOperator && (
+      {mayCall(me?.role ?? null, "buffers.lift") && (
         <Button disabled={!isInTouch || lift.isPending} onClick={() => lift.mutate({ name })}>
           Lend again
         </Button>

@@ -1,6 +1,7 @@
 "use client";
 import type { Input } from "@lendbuf/shared/api";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import { mayCall } from "@lendbuf/shared/permissions";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";
@@ -32,7 +33,7 @@ export function RevokePartDialog({ onClose }: { onClose(): void }) {
     trpc.delegations.revokeAll.mutationOptions({ onSuccess: (summary) => announce(summaryWords(summary)) }),
   );
   const isKnown = names.includes(value);
-  const isAllowed = (me?.isOperator ?? false) && isInTouch;
+  const isAllowed = mayCall(me?.role ?? null, "delegations.revokeAll") && isInTouch;
   return (
     <Dialog
       title="Revoke a part"
