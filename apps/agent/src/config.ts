@@ -29,13 +29,13 @@ export interface Config {
   confirmMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  /** Where the audit is copied to; null: nowhere. */
+  auditCopy: { format: "journal" | "syslog"; socket: string } | null;
+  /** How old entries of the audit become; null: they are kept for good. */
+  auditKeepMs: number | null;
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
-  /** Devices that are reset when nobody has anything of them any more. */
-  resetIdle: readonly string[];
-  /** What an operator has run between borrowers. */
-  hooks: readonly Hook[];
   /** Whose delegations viewers and members see. */
   visibility: "all" | "own";
   /** A door over TLS that others on the network reach. */
@@ -44,6 +44,10 @@ export interface Config {
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
+  /** Devices that are reset when nobody has anything of them any more. */
+  resetIdle: readonly string[];
+  /** What an operator has run between borrowers. */
+  hooks: readonly Hook[];
 }
 
 /** Which devices are ours to lend. */
@@ -185,6 +189,18 @@ const OPTIONS = {
     value: "normal|full",
     help: "full: a grant also survives a power cut",
   },
+  "audit-copy": {
+    type: "string",
+    env: "LENDBUF_AUDIT_COPY",
+    value: "TO",
+    help: "copy the audit to journal or syslog, each or at another socket: syslog:/run/log (none)",
+  },
+  "audit-keep": {
+    type: "string",
+    env: "LENDBUF_AUDIT_KEEP",
+    value: "TIME",
+    help: "drop entries of the audit, and what ended then, once they are so old: 90d (never)",
+  },
 } as const;
 
 export const USAGE = [
@@ -228,6 +244,8 @@ export function readConfig(args: string[], environment: Environment, uid: number
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
     durability: durability(of("durability")),
+    auditCopy: auditCopy(of("audit-copy")),
+    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
     devices: {
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
@@ -237,12 +255,12 @@ export function readConfig(args: string[], environment: Environment, uid: number
       systemMemory: memorySize(of("system-memory")),
     },
     allowIrrevocable: names(of("allow-irrevocable")),
-    resetIdle: names(of("reset-idle")),
-    hooks: hooks(of("hooks")),
     tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
+    resetIdle: names(of("reset-idle")),
+    hooks: hooks(of("hooks")),
   };
 }
 
@@ -275,6 +293,18 @@ function duration(given: Given, otherwise: string): number {
   if (!value || !Number.isSafeInteger(value))
     throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
   return value;
+}
+
+const COPIES = { journal: "/run/systemd/journal/socket", syslog: "/dev/log" };
+
+function auditCopy(given: Given): Config["auditCopy"] {
+  if (!given || given.value === "none") return null;
+  const [, format, socket] = /^(journal|syslog)(?::(.+))?$/.exec(given.value) ?? [];
+  if (format !== "journal" && format !== "syslog")
+    throw new ConfigError(
+      `${given.from} is "${given.value}"; it takes journal, syslog, journal:SOCKET or syslog:SOCKET.`,
+    );
+  return { format, socket: socket ?? COPIES[format] };
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Deque, Mapping, Optional, Tuple, Type
 
 from .errors import AgentError, ConnectionLost, Error, NoAnswer
-from .exchange import EndOfFeed, Exchange, Feed, Receiver, Reply
+from .exchange import EVENTS, EndOfFeed, Exchange, Feed, Receiver, Reply
 from .forks import disown_in_child, why_lost
 from .inputs import CANCEL_S
 from .places import open_socket
@@ -166,7 +166,7 @@ class Subscription(AsyncIterator[Any]):
     def __init__(self, connection: Connection, method: str, input: Mapping[str, Any]) -> None:
         self._connection = connection
         self._news = asyncio.Event()
-        self._feed = WokenFeed(method != "audit.watch", self._news.set)
+        self._feed = WokenFeed(method not in EVENTS, self._news.set)
         self._id = connection.begin(method, input, self._feed.take_reply, self._feed)
 
     async def __anext__(self) -> Any:

@@ -42,6 +42,10 @@ def claimed(reply: Reply) -> Claimed:
     return lent
 
 
+# Subscriptions to events, each of which counts; of a state only the latest does.
+EVENTS = ("audit.watch", "audit.export")
+
+
 class Feed:
     """What a subscription delivers, until it ends. Values wait here for a slow reader: all, or only the latest."""
 

@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 import { isSystemError, type PacketSocket, type Peer, type SystemError } from "@lendbuf/native/addon";
 import type { Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
+import { EVENTS } from "@lendbuf/shared/procedures";
 import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./calls.ts";
 import { ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
 import { Feed } from "./feed.ts";
@@ -92,7 +93,7 @@ export class Connection implements Calls {
       feed.end(signal?.reason);
     };
     const feed = new Feed<Output<M>>({
-      latestOnly: method !== "audit.watch",
+      latestOnly: !EVENTS.includes(method),
       onReturn: () => {
         signal?.removeEventListener("abort", onAbort);
         this.#unsubscribe(id);
