@@ -227,6 +227,8 @@ describe("dropping by age", () => {
     live: (all(LIVE) as { record: string }[]).map((row) => ({ ...row, record: JSON.parse(row.record) as unknown })),
     buffers: all("SELECT * FROM buffers ORDER BY name"),
     accounts: all("SELECT * FROM accounts ORDER BY name"),
+    holds: all("SELECT * FROM holds ORDER BY buffer"),
+    hooks: all("SELECT * FROM pending_hooks ORDER BY delegation"),
   });
   const LIVE =
     "SELECT id, state, buffer, account, record FROM delegations WHERE state NOT IN ('revoked', 'cancelled') ORDER BY id";
@@ -255,6 +257,10 @@ describe("dropping by age", () => {
     store.record({ at: 2, actor: "uid:0 pid:1", action: "buffer.removed", buffer: "lab/b", detail: {} });
     const account = { actor: "uid:0 pid:1", action: "account.defined", account: "alice", detail: { name: "alice" } };
     store.record({ at: 2, ...account });
+    const held = { actor: "agent", action: "buffer.held", buffer: "lab/a", detail: { reason: "its hook failed" } };
+    store.record({ at: 2, ...held });
+    const ended = [{ delegation: 900, buffer: "lab/a" }];
+    store.record({ at: 2, actor: "agent", action: "hooks.pending", detail: { ended } });
     record(10, 1, "offered");
     record(11, 1, "active", { patch: { claimedAt: 11, client: { pid: 7, uid: 1, command: "x" } } });
     for (let id = 2; id <= 450; id++) {
@@ -272,11 +278,11 @@ describe("dropping by age", () => {
 
     const dropped = await dropOld(store, 50, [1]);
 
-    expect(dropped).toBe(4 + 2 + 2 * 449);
+    expect(dropped).toBe(6 + 2 + 2 * 449);
     expect(now()).toEqual(before);
     expect(replayed()).toEqual(before);
     expect(store.all("SELECT id FROM delegation_records ORDER BY id")).toEqual([{ id: 1 }, { id: 451 }]);
-    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: dropped }, entries: 7 });
+    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: dropped }, entries: 9 });
     expect(store.tail).toBe(dropped + 1);
   });
 
@@ -324,7 +330,7 @@ describe("dropping by age", () => {
     expect(store.all("SELECT min(seq) AS first FROM audit")).toEqual([{ first: store.tail }]);
     expect(now()).toEqual(before);
     expect(replayed()).toEqual(before);
-    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: 904 } });
+    expect(await verifyAudit(store)).toMatchObject({ ok: true, anchor: { seq: 906 } });
   });
 
   /** As by a crash: what comes after so many steps never happens. */

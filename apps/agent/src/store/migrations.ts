@@ -126,14 +126,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE audit_anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, last_id INTEGER NOT NULL) STRICT;
   CREATE TABLE carried (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   -- One trigger for all: each is looked at by every decision.
-  CREATE TRIGGER audit_kept AFTER INSERT ON audit WHEN NEW.action IN ('delegation.carried', 'buffer.carried', 'account.carried', 'audit.anchored') BEGIN
+  CREATE TRIGGER audit_kept AFTER INSERT ON audit WHEN NEW.action IN ('delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried', 'audit.anchored') BEGIN
     INSERT OR REPLACE INTO audit_anchor
       SELECT 1, json_extract(NEW.detail, '$.seq'), json_extract(NEW.detail, '$.hash'), json_extract(NEW.detail, '$.lastId')
       WHERE NEW.action = 'audit.anchored';
     INSERT OR REPLACE INTO buffers SELECT NEW.buffer, NEW.detail WHERE NEW.action = 'buffer.carried';
     INSERT OR REPLACE INTO accounts SELECT NEW.account, NEW.detail WHERE NEW.action = 'account.carried';
+    INSERT OR REPLACE INTO holds
+      SELECT NEW.buffer, json_extract(NEW.detail, '$.since'), json_extract(NEW.detail, '$.reason') WHERE NEW.action = 'hold.carried';
     INSERT OR REPLACE INTO carried
-      SELECT coalesce('delegation ' || NEW.delegation, 'buffer ' || NEW.buffer, 'account ' || NEW.account), NEW.seq
+      SELECT substr(NEW.action, 1, instr(NEW.action, '.') - 1) || ' ' || coalesce(NEW.delegation, NEW.buffer, NEW.account), NEW.seq
       WHERE NEW.action <> 'audit.anchored';
   END;
   DROP TRIGGER audit_is_append_only_delete;

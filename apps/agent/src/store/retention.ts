@@ -6,7 +6,7 @@ import type { Draft, Store } from "./store.ts";
 const STEP = 200;
 
 /** Entries that only tell of others that went: for their sake alone nothing need go. */
-const BOOKKEEPING = "('audit.anchored', 'delegation.carried', 'buffer.carried', 'account.carried')";
+const BOOKKEEPING = "('audit.anchored', 'delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried')";
 
 /**
  * Drops the entries that are older than all of `before`, with the records of the delegations that ended then. First what lives on is
@@ -19,8 +19,10 @@ export async function dropOld(store: Store, before: number, live: Iterable<numbe
   const cut = await cutOf(store, before);
   if (!cut) return dropped;
   await carryDelegations(store, cut, [...live]);
-  await carryNamed(store, cut, "buffer", (name) => ({ buffer: name }));
-  await carryNamed(store, cut, "account", (name) => ({ account: name }));
+  await carryNamed(store, cut, "buffer", "SELECT name, definition FROM buffers", (name) => ({ buffer: name }));
+  await carryNamed(store, cut, "account", "SELECT name, definition FROM accounts", (name) => ({ account: name }));
+  await carryNamed(store, cut, "hold", HOLDS, (name) => ({ buffer: name }));
+  carryHooks(store);
   const detail = { ...cut, from: store.tail, before, lastId: lastId(store) };
   store.record({ at: Date.now(), actor: "agent", action: "audit.anchored", detail });
   return dropped + (await sweep(store));
@@ -84,15 +86,25 @@ async function carryDelegations(store: Store, cut: AuditHead, live: readonly num
   }
 }
 
+const HOLDS = "SELECT buffer AS name, json_object('since', since, 'reason', reason) AS definition FROM holds";
+
+/** Those that are still to run; there are few, and not for long. */
+function carryHooks(store: Store): void {
+  const rows = store.all<{ ended: string }>("SELECT ended FROM pending_hooks ORDER BY delegation");
+  const ended = rows.map((row) => JSON.parse(row.ended) as object);
+  if (ended.length > 0) store.record({ at: Date.now(), actor: "agent", action: "hooks.pending", detail: { ended } });
+}
+
 async function carryNamed(
   store: Store,
   cut: AuditHead,
-  noun: "buffer" | "account",
+  noun: "buffer" | "account" | "hold",
+  all: string,
   subjectOf: (name: string) => Partial<Draft>,
 ): Promise<void> {
   for (;;) {
     const rows = store.all<{ name: string; definition: string }>(
-      `SELECT name, definition FROM ${noun}s
+      `SELECT name, definition FROM (${all})
        WHERE NOT EXISTS (SELECT 1 FROM carried WHERE subject = '${noun} ' || name AND seq > ?) LIMIT ?`,
       cut.seq,
       STEP,
