@@ -19,6 +19,12 @@ export const TYPES = {
   done: 8,
   sync: 9,
   suspend: 10,
+  // Of adoption-protocol.ts:
+  wait: 32,
+  deadline: 33,
+  adopt: 34,
+  adopted: 35,
+  held: 36,
 } as const;
 export const METHODS = [
   null,
