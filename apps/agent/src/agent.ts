@@ -22,6 +22,7 @@ import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
+import { takeStrays } from "./revocation/strays.ts";
 import { onDeadline } from "./revocation/triggers.ts";
 import { Store } from "./store/store.ts";
 import { Views } from "./wardens/views.ts";
@@ -31,18 +32,20 @@ const DASHBOARD = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const WANTED_FILES = 65_536;
 const STORE_RETRY_MS = 1000;
 
+type Closer = (leave: boolean) => void | Promise<void>;
+
 export interface Agent {
   readonly core: Core;
-  /** Ends every delegation and everything that was started, in reverse. */
-  close(): Promise<void>;
+  /** Ends every delegation and everything that was started, in reverse; `leave`: what is exported is left to the next agent. */
+  close(leave: boolean): Promise<void>;
 }
 
 /** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
 export async function startAgent(config: Config, version: string): Promise<Agent> {
   const { stateDirectory } = config;
-  const closers: (() => void | Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+  const closers: Closer[] = [];
+  const close = async (leave: boolean) => {
+    for (const closer of closers.splice(0).reverse()) await closer(leave);
   };
   try {
     makeStateFolder(stateDirectory);
@@ -54,14 +57,14 @@ export async function startAgent(config: Config, version: string): Promise<Agent
       () => core.clock.close(),
       () => core.store.close(),
     );
-    closers.push(() => devices.close());
-    await devices.start();
+    closers.push((leave) => devices.close(leave));
+    await devices.start(lock.isHeld);
     restore(core);
     watchStore(core);
     await openDoors(core, closers);
     return { core, close };
   } catch (cause) {
-    await close();
+    await close(config.adoptMs > 0); // what was taken over waits for the next one
     throw cause;
   }
 }
@@ -93,12 +96,17 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
   const store = new Store({ directory: stateDirectory, durability, takeLock: () => lock.take() });
   store.onRow = () => audited.notify();
   const ledger = new Ledger(store, clock, changed);
-  const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const { adoptMs } = config;
+  const devices = new Devices(config.devices, { stateDirectory, bootId, adoptMs, clock, log }, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
       changed.notify();
     },
-    onRevoked: (warden, entries) => takeResults(core, warden, entries),
+    onRevoked: (warden, entries) => {
+      takeStrays(warden, entries);
+      takeResults(core, warden, entries);
+    },
     onLost: (warden) => takeLoss(core, warden),
   }));
   const core: Core = {
@@ -114,11 +122,11 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     scans: new Scans(() => ledger.live.values()),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
-    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    bootId,
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, clients: () => 0 },
+    doors: { url: null, clients: () => 0, isLeaving: false },
     audited,
     changed,
   };
@@ -148,19 +156,21 @@ function watchStore(core: Core): void {
   });
 }
 
-/** Nothing that was exported outlives the agent; who waits or has an offer finds it again. */
-async function endExports(core: Core): Promise<void> {
+/** Nothing that was exported outlives the agent, unless it is left to the next one; who waits or has an offer finds it again. */
+async function endExports(core: Core, leave: boolean): Promise<void> {
+  core.doors.isLeaving = leave;
+  if (leave) return;
   const exported = [...core.ledger.live.values()].filter(({ record }) => record.state === "active");
   end(core, exported, "agent-restart", "agent");
   await ended(core, exported, core.config.confirmMs);
 }
 
-async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): Promise<void> {
+async function openDoors(core: Core, closers: Closer[]): Promise<void> {
   const door = new HttpDoor(core, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;
-  closers.push(() => endExports(core));
+  closers.push((leave) => endExports(core, leave));
 }

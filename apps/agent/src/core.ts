@@ -33,7 +33,12 @@ export interface Core {
   /** Open files that this process may have. */
   readonly fileLimit: number;
   /** What the doors say of themselves. */
-  readonly doors: { url: string | null; clients: () => number };
+  readonly doors: {
+    url: string | null;
+    clients: () => number;
+    /** They are closed for another agent to open: connections end, what their clients hold does not. */
+    isLeaving: boolean;
+  };
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */

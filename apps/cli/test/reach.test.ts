@@ -44,6 +44,7 @@ const COMMANDS: Record<Method, string> = {
   "delegations.request": "delegate sim0/ch1",
   "delegations.claim": "claim ID -- true",
   "delegations.borrow": "exec sim0/ch1 -- true",
+  "delegations.resume": 'call delegations.resume {"id":ID}',
   "delegations.extend": "extend ID 1h",
   "delegations.sync": "sync ID from-device",
   "delegations.release": "release ID",
@@ -66,7 +67,7 @@ describe("every method of the agent has a command", () => {
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
     using recorder = new Recorder(agent.socket);
     const { id } = await connection.call("delegations.request", { buffer: "sim0/ch0" });
-    const args = COMMANDS[method].split(" ").map((word) => (word === "ID" ? String(id) : word));
+    const args = COMMANDS[method].split(" ").map((word) => word.replaceAll("ID", String(id)));
 
     const running = start(args, { env: { LENDBUF_SOCKET: recorder.socket } });
     running.child.stdin!.end();

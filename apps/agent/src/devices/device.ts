@@ -6,12 +6,17 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Log } from "../log.ts";
+import { knownWarden, startWarden, type WardenProcess } from "../wardens/process.ts";
+import { type KnownWarden, leaveWord, reach } from "../wardens/succession.ts";
 import { cutByTruncation } from "../wardens/truncate.ts";
-import { type Found, type RevokedEntry, Warden } from "../wardens/warden.ts";
+import { type Found, type Inheritance, type RevokedEntry, Warden } from "../wardens/warden.ts";
 import type { Description, DeviceKind } from "./kind.ts";
 
 export interface DeviceOptions {
   stateDirectory: string;
+  bootId: string;
+  /** How long a warden is to wait for another agent once this one is gone; 0: not at all. */
+  adoptMs: number;
   clock: Deadlines;
   log: Log;
 }
@@ -38,6 +43,7 @@ export class Device {
   #suspended = false;
   /** Found out at first and whenever a warden has gone, for every status tells of it, at each change. */
   #description: Description;
+  #inheritance: Inheritance | undefined;
   #restart: Deadline | undefined;
   #restartMs = FIRST_RESTART_MS;
   #firstWord: (() => void) | undefined;
@@ -73,11 +79,19 @@ export class Device {
     return this.#state === "ready";
   }
 
-  /** Starts the warden; resolves when it is ready or has failed for the first time. */
-  start(): Promise<void> {
-    return new Promise((resolve) => {
+  /** What came with a warden that an earlier agent had started. */
+  get inheritance(): Inheritance | undefined {
+    return this.#inheritance;
+  }
+
+  /** Takes over the warden that an earlier agent left, or starts one; resolves when it is ready or has failed for the first time. */
+  async start(known?: KnownWarden): Promise<void> {
+    const { stateDirectory } = this.#options;
+    const socket = known && (await reach(stateDirectory, known));
+    await new Promise<void>((resolve) => {
       this.#firstWord = resolve;
-      this.#startWarden();
+      if (socket) this.#use(knownWarden(stateDirectory, known, socket), Buffer.from(known.secret, "hex"));
+      else this.#startWarden();
     });
   }
 
@@ -147,41 +161,70 @@ export class Device {
     };
   }
 
-  /** Ends the warden, which revokes all that it exported first. */
-  async close(): Promise<void> {
+  /** Ends the warden, which revokes all that it exported first; or leaves it, with what it exported, to the next agent. */
+  async close(leave: boolean): Promise<void> {
     this.#restart?.cancel();
-    await this.#warden?.close();
+    if (leave) this.#warden?.leave();
+    else await this.#warden?.close();
     this.#warden = undefined;
   }
 
   #startWarden(): void {
     this.#restart = undefined;
-    const { stateDirectory } = this.#options;
+    const { stateDirectory, adoptMs } = this.#options;
+    this.#use(startWarden({ device: this.name, args: this.kind.wardenArgs, stateDirectory, adoptMs }));
+  }
+
+  #use(process: WardenProcess, secret?: Uint8Array): void {
     const warden: Warden = new Warden(
-      { device: this.name, args: this.kind.wardenArgs, stateDirectory },
+      process,
       {
-        onReady: (found) => {
-          this.#found = found;
-          this.#restartMs = FIRST_RESTART_MS;
-          const works = found.exporters.some((one) => one.works);
-          this.#become(works ? "ready" : "lost", works ? null : (found.exporters[0]?.detail ?? "nothing lends it"));
-          this.#moved.notify();
+        onReady: (found, inherited) => {
+          this.#takeUp(found, inherited);
+          this.#prepareSuccession(warden, secret);
         },
         onRevoked: (entries) => this.#handlers.onRevoked(warden, entries),
-        onGone: (why) => {
-          this.#options.log.error({ device: this.name, warden: warden.pid, why }, "warden gone");
-          this.#warden = undefined;
-          this.#suspended = false; // the next one opens it with its memory switched on
-          this.#description = this.kind.describe();
-          this.#become("lost", `the warden is gone: ${why}`);
-          this.#moved.notify();
-          this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());
-          this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
-          this.#handlers.onLost(warden);
-        },
+        onGone: (why) => this.#onGone(warden, why),
       },
+      secret,
     );
     this.#warden = warden;
+  }
+
+  #takeUp(found: Found, inherited: Inheritance | undefined): void {
+    this.#found = found;
+    this.#inheritance = inherited;
+    this.#suspended = inherited?.isSuspended ?? false;
+    this.#restartMs = FIRST_RESTART_MS;
+    const works = found.exporters.some((one) => one.works);
+    this.#become(works ? "ready" : "lost", works ? null : (found.exporters[0]?.detail ?? "nothing lends it"));
+    this.#moved.notify();
+  }
+
+  /** Where it is wanted, and word can be left of the warden; else it ends with this agent. */
+  #prepareSuccession(warden: Warden, secret: Uint8Array | undefined): void {
+    const { stateDirectory, bootId, adoptMs, log } = this.#options;
+    if (adoptMs === 0) return;
+    try {
+      warden.waitForAnother(adoptMs, secret ?? leaveWord(stateDirectory, warden, this.name, bootId));
+    } catch (cause) {
+      log.warn(
+        { device: this.name, cause },
+        "what is lent of it ends with this agent: no word can be left of its warden",
+      );
+    }
+  }
+
+  #onGone(warden: Warden, why: string): void {
+    this.#options.log.error({ device: this.name, warden: warden.pid, why }, "warden gone");
+    this.#warden = undefined;
+    this.#suspended = false; // the next one opens it with its memory switched on
+    this.#description = this.kind.describe();
+    this.#become("lost", `the warden is gone: ${why}`);
+    this.#moved.notify();
+    this.#restart = this.#options.clock.after(this.#restartMs, () => this.#startWarden());
+    this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
+    this.#handlers.onLost(warden);
   }
 
   #become(state: DeviceView["state"], problem: string | null): void {

@@ -93,16 +93,12 @@ std::vector<std::string> Split(const std::string& list) {
 }
 
 Options ParseOptions(int count, char** arguments) {
-  const option known[] = {{"bus-master", required_argument, nullptr, 'b'},
-                          {"device", required_argument, nullptr, 'd'},
-                          {"door", required_argument, nullptr, 'o'},
-                          {"instance", required_argument, nullptr, 'i'},
-                          {"last-word", required_argument, nullptr, 'l'},
-                          {"revoke-feature", required_argument, nullptr, 'r'},
-                          {"rungs", required_argument, nullptr, 'u'},
-                          {"simulated", no_argument, nullptr, 's'},
-                          {"system-memory", required_argument, nullptr, 'm'},
-                          {}};
+  const option known[] = {
+      {"bus-master", required_argument, nullptr, 'b'},    {"device", required_argument, nullptr, 'd'},
+      {"door", required_argument, nullptr, 'o'},          {"instance", required_argument, nullptr, 'i'},
+      {"last-word", required_argument, nullptr, 'l'},     {"revoke-feature", required_argument, nullptr, 'r'},
+      {"rungs", required_argument, nullptr, 'u'},         {"simulated", no_argument, nullptr, 's'},
+      {"system-memory", required_argument, nullptr, 'm'}, {}};
   Options options;
   for (int found; (found = getopt_long(count, arguments, "", known, nullptr)) != -1;) {
     if (found == 'b') options.bus_master = ReadSwitch(optarg);
