@@ -30,6 +30,7 @@ export interface DeviceHandlers {
 
 const FIRST_RESTART_MS = 100;
 const LAST_RESTART_MS = 5000;
+const ADOPT_WITHIN_MS = 5000;
 
 /** One device and the warden that holds it now. A warden that dies is followed by another. */
 export class Device {
@@ -86,13 +87,29 @@ export class Device {
 
   /** Takes over the warden that an earlier agent left, or starts one; resolves when it is ready or has failed for the first time. */
   async start(known?: KnownWarden): Promise<void> {
-    const { stateDirectory } = this.#options;
-    const socket = known && (await reach(stateDirectory, known));
+    if (known && (await this.#adopt(known))) return;
     await new Promise<void>((resolve) => {
       this.#firstWord = resolve;
-      if (socket) this.#use(knownWarden(stateDirectory, known, socket), Buffer.from(known.secret, "hex"));
-      else this.#startWarden();
+      this.#startWarden();
     });
+  }
+
+  /** False where it is not there any more, or lets us not in. */
+  async #adopt(known: KnownWarden): Promise<boolean> {
+    const { stateDirectory, log } = this.#options;
+    const until = performance.now() + ADOPT_WITHIN_MS;
+    while (performance.now() < until) {
+      const socket = await reach(stateDirectory, known);
+      if (!socket) break;
+      const isOurs = await new Promise<boolean>((resolve) => {
+        this.#firstWord = () => resolve(true);
+        this.#use(knownWarden(stateDirectory, known, socket), Buffer.from(known.secret, "hex"), () => resolve(false));
+      });
+      if (isOurs) return true;
+      this.#warden = undefined;
+    }
+    log.warn({ device: this.name, warden: known.pid }, "the warden of the agent before cannot be taken over");
+    return false;
   }
 
   /** @throws AgentError DEVICE_LOST */
@@ -175,7 +192,7 @@ export class Device {
     this.#use(startWarden({ device: this.name, args: this.kind.wardenArgs, stateDirectory, adoptMs }));
   }
 
-  #use(process: WardenProcess, secret?: Uint8Array): void {
+  #use(process: WardenProcess, secret?: Uint8Array, onTurnedAway?: () => void): void {
     const warden: Warden = new Warden(
       process,
       {
@@ -185,6 +202,7 @@ export class Device {
         },
         onRevoked: (entries) => this.#handlers.onRevoked(warden, entries),
         onGone: (why) => this.#onGone(warden, why),
+        ...(onTurnedAway && { onTurnedAway }),
       },
       secret,
     );

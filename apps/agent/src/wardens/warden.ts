@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import type { PacketSocket } from "@lendbuf/native/addon";
+import type { PacketSocket, SystemError } from "@lendbuf/native/addon";
 import {
   type AdoptionPacket,
   decodeAdoption,
@@ -67,6 +67,8 @@ export interface WardenHandlers {
   onReady(found: Found, inherited?: Inheritance): void;
   /** Answers in groups as they come in; each export's once per `revoke` that named it. */
   onRevoked(entries: RevokedEntry[]): void;
+  /** One that was to be adopted has shut its door before it said anything: it may have been about to let another in, who has died. */
+  onTurnedAway?(): void;
   /** The warden is gone, and with it every export that was not proven revoked. Called once, last. */
   onGone(why: string): void;
 }
@@ -101,7 +103,7 @@ export class Warden {
       encoding: "bytes",
       acceptFds: true,
       onPacket: (bytes, fds) => this.#receive(bytes, fds),
-      onClose: (error) => process.onSocketEnd(error),
+      onClose: (error) => this.#onClose(error),
     });
     if (!secret) return;
     const inherited = { warden: this, held: new Map(), isSuspended: false };
@@ -188,6 +190,15 @@ export class Warden {
 
   #send(packet: Uint8Array): void {
     if (!this.#gone) this.#socket.send(packet);
+  }
+
+  #onClose(error: SystemError | undefined): void {
+    if (this.#adopting && !this.#adopting.found) {
+      this.#adopting = undefined;
+      this.#gone = true;
+      return this.#handlers.onTurnedAway?.();
+    }
+    this.#process.onSocketEnd(error);
   }
 
   #receive(bytes: Uint8Array, fds: number[]): void {
