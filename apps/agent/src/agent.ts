@@ -31,6 +31,7 @@ import { Views } from "./wardens/views.ts";
 const DASHBOARD = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const WANTED_FILES = 65_536;
 const STORE_RETRY_MS = 1000;
+const DECIDED_MS = 1000;
 
 type Closer = (leave: boolean) => void | Promise<void>;
 
@@ -159,10 +160,16 @@ function watchStore(core: Core): void {
 /** Nothing that was exported outlives the agent, unless it is left to the next one; who waits or has an offer finds it again. */
 async function endExports(core: Core, leave: boolean): Promise<void> {
   core.doors.isLeaving = leave;
-  if (leave) return;
+  if (leave) return endDecided(core);
   const exported = [...core.ledger.live.values()].filter(({ record }) => record.state === "active");
   end(core, exported, "agent-restart", "agent");
   await ended(core, exported, core.config.confirmMs);
+}
+
+/** Ends that were decided keep their reason: it may not be written yet. What takes longer is. */
+function endDecided(core: Core): Promise<void> {
+  const revoking = [...core.ledger.live.values()].filter(({ record }) => record.state === "revoking");
+  return ended(core, revoking, DECIDED_MS);
 }
 
 async function openDoors(core: Core, closers: Closer[]): Promise<void> {

@@ -224,7 +224,10 @@ export class Device {
     const { stateDirectory, bootId, adoptMs, log } = this.#options;
     if (adoptMs === 0) return;
     try {
-      warden.waitForAnother(adoptMs, secret ?? leaveWord(stateDirectory, warden, this.name, bootId));
+      warden.waitForAnother(
+        adoptMs,
+        secret ?? leaveWord(stateDirectory, warden, { name: this.name, args: this.kind.wardenArgs }, bootId),
+      );
     } catch (cause) {
       log.warn(
         { device: this.name, cause },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import type { DeviceChoice } from "../config.ts";
 import { hear } from "../wardens/last-word.ts";
@@ -63,10 +64,15 @@ export class Devices {
     for (const known of knownWardens(stateDirectory, bootId)) {
       const { device, instance } = known;
       if (hear(stateDirectory, instance).kind !== "working") forgetWord(stateDirectory, instance);
-      else if (adoptMs > 0 && this.byName.has(device) && !wanted.has(device)) wanted.set(device, known);
+      else if (adoptMs > 0 && this.#isAsWanted(known) && !wanted.has(device)) wanted.set(device, known);
       else void dismiss(stateDirectory, known);
     }
     return wanted;
+  }
+
+  /** One that was started by other settings (bus mastering, ways to revoke) is not what was asked for now. */
+  #isAsWanted({ device, args }: KnownWarden): boolean {
+    return isDeepStrictEqual(this.byName.get(device)?.kind.wardenArgs, args);
   }
 
   #wanted(): readonly string[] {

@@ -10,7 +10,7 @@ const open = new WeakMap<Warden, Set<number>>();
 export function revokeStrays(core: Core, warden: Warden, ids: readonly number[]): void {
   if (ids.length === 0) return;
   open.set(warden, new Set(ids));
-  core.log.warn({ warden: warden.instance, exports: ids.length }, "exports that are in no book are revoked");
+  core.log.info({ warden: warden.instance, exports: ids.length }, "exports that are in no book are revoked");
   ask(core, warden);
 }
 

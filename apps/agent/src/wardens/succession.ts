@@ -12,6 +12,8 @@ const Known = z.object({
   version: z.literal(1),
   instance: z.uuid(),
   device: z.string(),
+  /** What its command line said of the device. */
+  args: z.array(z.string()),
   bootId: z.string(),
   pid: z.int().positive(),
   /** See start-time.ts. */
@@ -41,13 +43,16 @@ function knownPath(stateDirectory: string, instance: string): string {
 export function leaveWord(
   stateDirectory: string,
   warden: { instance: string; pid: number; startedAt: number },
-  device: string,
+  device: { name: string; args: readonly string[] },
   bootId: string,
 ): Uint8Array {
   const startTime = startTimeOf(warden.pid);
   const secret = randomBytes(SECRET_SIZE);
   const { instance, pid, startedAt } = warden;
-  const known = { version: 1, instance, device, bootId, pid, startTime, startedAt, secret: secret.toString("hex") };
+  const known = {
+    ...{ version: 1, instance, device: device.name, args: device.args, bootId },
+    ...{ pid, startTime, startedAt, secret: secret.toString("hex") },
+  };
   writeFileSync(knownPath(stateDirectory, instance), JSON.stringify(Known.parse(known)), { mode: 0o600, flag: "wx" });
   return secret;
 }
