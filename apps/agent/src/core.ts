@@ -1,3 +1,5 @@
+import type { Role } from "@lendbuf/shared/role";
+import type { Accounts } from "./accounts/accounts.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
@@ -25,6 +27,7 @@ export interface Core {
   readonly exports: ExportBook;
   readonly views: Views;
   readonly scans: Scans;
+  readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;
@@ -33,24 +36,33 @@ export interface Core {
   /** Open files that this process may have. */
   readonly fileLimit: number;
   /** What the doors say of themselves. */
-  readonly doors: {
-    url: string | null;
-    clients: () => number;
-    /** They are closed for another agent to open: connections end, what their clients hold does not. */
-    isLeaving: boolean;
-  };
+  readonly doors: Doors;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
 }
 
+export interface Doors {
+  /** Of the one on loopback. */
+  url: string | null;
+  /** Of the one over TLS, which others on the network reach too. */
+  remoteUrl: string | null;
+  clients: () => number;
+  /** Ends an account's connections. */
+  dismiss: (account: string) => void;
+  /** They are closed for another agent to open: connections end, what their clients hold does not. */
+  isLeaving: boolean;
+}
+
 /** Who calls, as a door has found out. */
 export interface Caller {
-  /** `uid:1000` */
+  /** `alice`; `uid:1000` where no account names the uid. */
   readonly account: string;
-  /** `uid:1000 pid:4242`, for the audit. */
+  /** `alice pid:4242`, for the audit. */
   readonly actor: string;
+  /** What it may do at this moment; null where its account was taken away. */
+  readonly role: Role | null;
   /** May see and end everybody's. */
   readonly isOperator: boolean;
   /** How it came in, and with which session or token. */

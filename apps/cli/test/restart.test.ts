@@ -1,24 +1,14 @@
 // A command that runs with lent memory while its agent is replaced.
-import { join } from "node:path";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent, temporaryFolder } from "../../agent/test/harness.ts";
 import { holderCommand } from "./holder-command.ts";
-import { type Running, run, start } from "./lendbuf.ts";
+import { type Running, TestAgent } from "./lendbuf.ts";
 
 let holder: Awaited<ReturnType<typeof holderCommand>>;
-let agent: AgentProcess;
-const folder = temporaryFolder();
-const socket = join(folder, "agent.sock");
-const env = { LENDBUF_SOCKET: socket };
-
-async function startOver(adoptTime: string): Promise<void> {
-  agent = await startAgent({ state: join(folder, "state"), socket, args: ["--adopt-time", adoptTime] });
-}
+let agent: TestAgent;
 
 async function liveOf(buffer: string): Promise<Delegation[]> {
-  const { stdout } = await run(["delegations", "--buffer", buffer, "--json"], { env });
-  return (JSON.parse(stdout) as { items: Delegation[] }).items;
+  return (await agent.json<{ items: Delegation[] }>("delegations", "--buffer", buffer)).items;
 }
 
 async function exitWith(running: Running, code: number) {
@@ -30,25 +20,25 @@ beforeAll(async () => {
   holder = await holderCommand();
 });
 afterEach(async () => {
-  agent.kill("SIGINT");
-  await agent.stop();
+  await agent.endAll();
+  await agent[Symbol.asyncDispose]();
 });
 afterAll(() => holder.remove());
 
-const exec = (buffer: string) => start(["exec", buffer, "--", ...holder.words], { env });
+const exec = (buffer: string) => agent.start("exec", buffer, "--", ...holder.words);
 
 describe("a command under lendbuf exec", () => {
   it("keeps its memory while the agent is killed and another takes over, and gives it back to that one", async () => {
-    await startOver("60s");
+    agent = await TestAgent.start("--adopt-time", "20s");
     const running = exec("sim0/ddr");
     running.type("write 4096 hello");
     await running.sees(/write: done/);
     const [before] = await liveOf("sim0/ddr");
 
-    await agent.crash();
+    await agent.kill();
     running.type("write 4096 there");
-    await running.sees(/write: done[^]*write: done/);
-    await startOver("60s");
+    await running.sees(/write: done\s+write: done/);
+    await agent.follow();
     running.type("read 4096 5");
     await running.sees(/read: there/);
 
@@ -56,17 +46,17 @@ describe("a command under lendbuf exec", () => {
     const { code, stderr } = await exitWith(running, 3);
     expect({ code, stderr }).toEqual({ code: 3, stderr: "" });
     expect(await liveOf("sim0/ddr")).toEqual([]);
-    const { stdout } = await run(["delegations", "get", String(before!.id), "--json"], { env });
-    expect(JSON.parse(stdout)).toMatchObject({ state: "revoked", reason: "released" });
+    const ended = await agent.json("delegations", "get", String(before!.id));
+    expect(ended).toMatchObject({ state: "revoked", reason: "released" });
   });
 
   it("hears that it lost its memory where no agent comes in time, and goes on without it", async () => {
-    await startOver("1s");
+    agent = await TestAgent.start("--adopt-time", "1s");
     const running = exec("sim0/ddr");
     running.type("write 4096 hello");
     await running.sees(/write: done/);
 
-    await agent.crash();
+    await agent.kill();
     await running.sees(/The agent went away/);
     running.type("read 4096 5");
 

@@ -1,6 +1,6 @@
 import { closeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type { PacketSocket, Peer, SystemError } from "@lendbuf/native/addon";
+import { isSystemError, type PacketSocket, type Peer, type SystemError } from "@lendbuf/native/addon";
 import type { Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
 import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./calls.ts";
 import { AgentError, ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
@@ -210,9 +210,17 @@ export class Connection implements Calls {
     const id = ++this.#lastId;
     const packet = packetOf(id, method, params);
     if (this.#away) this.#away.push(packet);
-    else this.#socket.send(packet);
+    else this.#put(packet);
     this.#pending.set(id, pending);
     return id;
+  }
+
+  #put(packet: string): void {
+    try {
+      this.#socket.send(packet);
+    } catch (error) {
+      if (!isHungUp(error)) throw error; // or else the end follows, with what the agent said last
+    }
   }
 
   #cancel(id: number): void {
@@ -306,7 +314,7 @@ export class Connection implements Calls {
         await new Promise((resolve, reject) => {
           const request = ++this.#lastId;
           this.#pending.set(request, { resolve, reject });
-          this.#socket.send(packetOf(request, "delegations.resume", { id }));
+          this.#put(packetOf(request, "delegations.resume", { id }));
         });
         return true;
       } catch (error) {
@@ -326,9 +334,9 @@ export class Connection implements Calls {
     for (const [id, { method, input, asked }] of this.#feeds) {
       const packet = packetOf(id, method, input);
       this.#pending.set(id, asked);
-      if (!isWaiting.has(packet)) this.#socket.send(packet);
+      if (!isWaiting.has(packet)) this.#put(packet);
     }
-    for (const packet of waiting) this.#socket.send(packet);
+    for (const packet of waiting) this.#put(packet);
   }
 
   #use(socket: PacketSocket): void {
@@ -362,6 +370,10 @@ export class Connection implements Calls {
 
 function packetOf(id: number, method: string, params: unknown): string {
   return JSON.stringify({ jsonrpc: "2.0", id, method, params });
+}
+
+function isHungUp(error: unknown): boolean {
+  return isSystemError(error) && (error.code === "EPIPE" || error.code === "ECONNRESET");
 }
 
 function parse(text: string): Packet | undefined {

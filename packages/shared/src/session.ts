@@ -1,11 +1,13 @@
+import type { Role, Scope } from "./role.ts";
+
 /** Who the agent takes the caller for. */
 export interface Identity {
-  /** `uid:1000` */
+  /** `alice`; `uid:1000` where no account names the uid. */
   account: string;
-  /** Its name on the agent's host, where it has one. */
+  /** Of a uid: its name on the agent's host, where it has one. */
   name: string | null;
-  /** May see and end everybody's delegations. */
-  isOperator: boolean;
+  /** What it may do through this door: a token's scope may be less than its account's. */
+  role: Role;
 }
 
 /** A way into the dashboard that works once. */
@@ -31,6 +33,7 @@ export interface Token {
   id: string;
   name: string;
   account: string;
+  scope: Scope;
   createdAt: number;
   expiresAt: number;
 }

@@ -2,7 +2,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
 import { suspend } from "../revocation/suspend.ts";
-import { input, type Output, requireOperator, router } from "./trpc.ts";
+import { input, type Output, router } from "./trpc.ts";
 
 export const devicesRouter = router({
   list: input("devices.list").query(({ ctx: { core } }): Output<"devices.list"> => devicesOf(core)),
@@ -16,7 +16,6 @@ export function devicesOf(core: Core): Output<"devices.list"> {
 
 async function switchMemory(ctx: Context, name: string, off: boolean): Promise<Output<"devices.suspend">> {
   const { core, caller } = ctx;
-  requireOperator(ctx, `${off ? "suspend" : "resume"} devices`);
   const device = core.devices.get(name);
   if (!device) throw new AgentError("NOT_FOUND", `There is no device "${name}". \`lendbuf devices\` lists them.`);
   await suspend(core, device, off, caller.actor);

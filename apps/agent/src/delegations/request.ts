@@ -2,6 +2,7 @@ import type { Access, Share } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
+import { accountFor } from "../accounts/permission.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
 import { checkRevocable } from "./irrevocable.ts";
@@ -38,7 +39,7 @@ export function request(core: Core, caller: Caller, wish: Wish, client: Record["
 /** Everything that a wish must meet before anything is written; the record that it would make. */
 export function consider(core: Core, caller: Caller, wish: Wish): { target: Buffer<Live>; fields: Omit<Record, "id"> } {
   const target = core.buffers.get(wish.buffer);
-  const account = accountOf(caller, wish);
+  const account = accountFor(core, caller, "delegations.request", wish.account);
   const share = checkAccess(target, wish);
   checkLease(core, wish.leaseMs);
   checkExporter(core, target, wish.exporter);
@@ -85,15 +86,6 @@ export function checkLease(core: Core, leaseMs: number): void {
   );
 }
 
-function accountOf(caller: Caller, { account }: Wish): string {
-  if (account === undefined || account === caller.account) return caller.account;
-  if (caller.isOperator) return account;
-  throw new AgentError(
-    "NOT_ALLOWED",
-    `Only an operator may delegate to ${account}; you are ${caller.account}. Leave the account out to ask for yourself.`,
-  );
-}
-
 function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
   const { name, definition, device } = target;
   if (access === "read-only") return share ?? "shared";
@@ -121,12 +113,12 @@ function checkLimits(core: Core, account: string, waits: boolean): void {
   if (total >= delegationsPerUid)
     throw new AgentError(
       "LIMIT",
-      `${account} has ${total} live delegations, the most that one uid may have. Release some.`,
+      `${account} has ${total} live delegations, the most that one account may have. Release some.`,
     );
   if (waits && waiting >= waitingPerUid)
     throw new AgentError(
       "LIMIT",
-      `${account} waits in ${waiting} places already, the most that one uid may. Withdraw some.`,
+      `${account} waits in ${waiting} places already, the most that one account may. Withdraw some.`,
     );
 }
 

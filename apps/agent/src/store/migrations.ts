@@ -91,4 +91,15 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM tokens WHERE expires_at <= NEW.created_at;
   END;
   `,
+  `
+  CREATE TABLE accounts (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_account_defined AFTER INSERT ON audit WHEN NEW.action = 'account.defined' BEGIN
+    INSERT INTO accounts VALUES (NEW.account, NEW.detail) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition;
+  END;
+  CREATE TRIGGER audit_account_removed AFTER INSERT ON audit WHEN NEW.action = 'account.removed' BEGIN
+    DELETE FROM accounts WHERE name = NEW.account;
+  END;
+  -- Those that were made before there were scopes were good for all that their account may do.
+  ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
+  `,
 ];
