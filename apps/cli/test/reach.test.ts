@@ -75,6 +75,7 @@ describe("every method of the agent has a command", () => {
 const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "devices.suspend": [expect.stringMatching(/^lendbuf: Device sim0 cannot be suspended/), 8],
   "host.doctor": ["", expect.any(Number)],
+  "delegations.resume": [expect.stringMatching(/^lendbuf: Delegation \d+ is offered/), 5],
   "delegations.extend": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],

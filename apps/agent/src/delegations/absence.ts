@@ -33,13 +33,19 @@ function isAlive({ record }: Live): boolean {
 
 /**
  * Binds an adopted delegation to another connection of the process that had claimed it, as the kernel knows it. Idempotent.
- * @throws AgentError NOT_FOUND, NOT_YOURS, ENDED, ALREADY_CLAIMED, CANCELLED
+ * @throws AgentError NOT_FOUND, NOT_YOURS, NOT_READY, ENDED, ALREADY_CLAIMED, CANCELLED
  */
 export function resume(core: Core, caller: Caller, claimant: Claimant, id: number): Live {
   const live = core.ledger.live.get(id);
   const { account } = live?.record ?? core.ledger.view(id);
   if (account !== caller.account)
     throw new AgentError("NOT_YOURS", `Delegation ${id} belongs to ${account}; you are ${caller.account}.`);
+  const state = live?.record.state;
+  if (state === "waiting" || state === "offered")
+    throw new AgentError(
+      "NOT_READY",
+      `Delegation ${id} is ${state}: nobody has had it yet. Claim it once it is offered.`,
+    );
   if (live?.record.state !== "active") throw alreadyEnded(core, id);
   if (live.claimant === claimant) return live;
   const { client, export: exported } = live.record;
