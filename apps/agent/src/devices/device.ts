@@ -137,6 +137,12 @@ export class Device {
     throw new AgentError("UNSUPPORTED", `Device ${this.name} is not lent by the exporter "${wanted}" here: ${why}.`);
   }
 
+  /** Of an exporter by which some of it is lent, whether or not the device is ready. */
+  capabilityOf(exporter: Exporter | null): Capability {
+    const { exporters } = this.#found;
+    return exporters.find((one) => one.exporter === exporter) ?? exporters[0]!;
+  }
+
   /** Takes its memory from everybody for now, or gives it back. @throws AgentError DEVICE_LOST; what the warden answers */
   async suspend(suspend: boolean): Promise<void> {
     const warden = this.readyWarden();

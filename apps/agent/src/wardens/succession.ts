@@ -98,14 +98,15 @@ export async function dismiss(stateDirectory: string, known: KnownWarden): Promi
 
 /** By way of its folder's descriptor: a socket's path has 107 bytes at most. */
 function knock(stateDirectory: string, instance: string): PacketSocket | undefined {
-  const fd = openSync(folder(stateDirectory), constants.O_RDONLY | constants.O_DIRECTORY);
+  let fd: number | undefined;
   try {
+    fd = openSync(folder(stateDirectory), constants.O_RDONLY | constants.O_DIRECTORY);
     return connectPacketSocket(`/proc/self/fd/${fd}/${instance}.door`);
   } catch (cause) {
     if (isSystemError(cause)) return undefined;
     throw cause;
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

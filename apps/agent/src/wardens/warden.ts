@@ -67,7 +67,7 @@ export interface WardenHandlers {
   onReady(found: Found, inherited?: Inheritance): void;
   /** Answers in groups as they come in; each export's once per `revoke` that named it. */
   onRevoked(entries: RevokedEntry[]): void;
-  /** One that was to be adopted has shut its door before it said anything: it may have been about to let another in, who has died. */
+  /** One that was to be adopted has broken off: it may have been about to let another agent in, which has died. */
   onTurnedAway?(): void;
   /** The warden is gone, and with it every export that was not proven revoked. Called once, last. */
   onGone(why: string): void;
@@ -194,12 +194,15 @@ export class Warden {
   }
 
   #onClose(error: SystemError | undefined): void {
-    if (this.#adopting && !this.#adopting.found) {
-      this.#adopting = undefined;
-      this.#gone = true;
-      return this.#handlers.onTurnedAway?.();
-    }
-    this.#process.onSocketEnd(error);
+    if (!this.#adopting) return this.#process.onSocketEnd(error);
+    this.#gone = true; // it waits on, or has died: never is it killed with what we have no copies of
+    this.#dropAdoption();
+    this.#handlers.onTurnedAway?.();
+  }
+
+  #dropAdoption(): void {
+    for (const { fd } of this.#adopting?.inherited.held.values() ?? []) if (fd >= 0) closeSync(fd);
+    this.#adopting = undefined;
   }
 
   #receive(bytes: Uint8Array, fds: number[]): void {
@@ -263,8 +266,7 @@ export class Warden {
   #end(why: string): void {
     if (this.#gone) return;
     this.leave();
-    for (const { fd } of this.#adopting?.inherited.held.values() ?? []) if (fd >= 0) closeSync(fd);
-    this.#adopting = undefined;
+    this.#dropAdoption();
     for (const { reject } of this.#exporting.values()) reject(new Error(`The device's warden is gone: ${why}`));
     this.#exporting.clear();
     for (const { reject } of this.#asking.values())
