@@ -255,6 +255,25 @@ describe("an agent that is killed and started again", () => {
     expect(isCut(mapping)).toBe(false);
   });
 
+  it("takes over windows too, and copies through them", async () => {
+    const host = new Host();
+    const first = await host.start();
+    const { id, mapping } = await borrow(first.raw(), { buffer: "sim0/ddr", exporter: "staged" });
+    mapping.store(16, 32, 0xabcd);
+
+    await first.crash();
+    const client = (await host.start()).raw();
+    await client.ask("delegations.resume", { id });
+    const { result } = await client.ask("delegations.sync", { id, direction: "to-device", length: 32 });
+    mapping.store(16, 32, 0);
+    await client.ask("delegations.sync", { id, direction: "from-device", length: 32 });
+
+    expect(result).toMatchObject({ length: 32 });
+    expect(mapping.load(16, 32)).toBe(0xabcd);
+    expect((await client.ask("delegations.release", { id })).result).toMatchObject({ state: "revoked" });
+    expect(isCut(mapping)).toBe(true);
+  });
+
   it("revokes exports that are in no book", async () => {
     const host = new Host();
     const first = await host.start();
@@ -392,6 +411,22 @@ describe("a warden that waits", () => {
     expect(answers).toEqual([]);
     expect((await client.ask("delegations.resume", { id })).result).toMatchObject({ state: "active" });
     expect(statSync(host.door(warden!.instance), { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  it("is dismissed where its device is configured otherwise now", async () => {
+    const host = new Host();
+    const first = await host.start();
+    const { id, mapping } = await borrow(first.raw(), { buffer: "sim0/ddr" });
+    const [warden] = host.wardens;
+    await first.crash();
+    const word = join(host.state, "wardens", `${warden!.instance}.adopt`);
+    writeFileSync(word, JSON.stringify({ ...warden, args: ["--simulated", "--otherwise"] }));
+
+    const client = (await host.start()).raw();
+
+    await until(() => isCut(mapping), "it revokes everything");
+    expect(await ended(client, id)).toMatchObject({ reason: "agent-restart", proof: { by: "last-word" } });
+    expect(await borrow(client, { buffer: "sim0/ddr" })).toMatchObject({ resumeMs: 120_000 });
   });
 
   it("is left alone where whoever listens at its door is somebody else", async () => {
