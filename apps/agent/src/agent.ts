@@ -5,6 +5,8 @@ import { Accounts } from "./accounts/accounts.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
+import { Between } from "./between/between.ts";
+import { Hooks } from "./between/hooks.ts";
 import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
@@ -13,7 +15,7 @@ import type { Config } from "./config.ts";
 import type { Core } from "./core.ts";
 import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
-import { advanceAll } from "./delegations/queue.ts";
+import { advance, advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
@@ -111,6 +113,19 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     },
     onLost: (warden) => takeLoss(core, warden),
   }));
+  const buffers = new Buffers<Live>(store, devices.byName);
+  const between = new Between({
+    store,
+    log,
+    hooks: new Hooks(config.hooks, log),
+    resetIdle: config.resetIdle,
+    buffers,
+    lives: () => ledger.live.values(),
+    onChange: (buffer) => {
+      if (!buffer.isWithheld) advance(core, buffer);
+      ledger.changed.notify();
+    },
+  });
   const core: Core = {
     config,
     log,
@@ -118,7 +133,8 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     store,
     ledger,
     devices: devices.byName,
-    buffers: new Buffers<Live>(store, devices.byName),
+    buffers,
+    between,
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
@@ -140,6 +156,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
+  core.between.takeUp(device);
   advanceAll(core);
 }
 
@@ -151,6 +168,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.accounts.load();
+      for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();
       restore(core);
@@ -184,5 +202,8 @@ async function openDoors(core: Core, closers: Closer[]): Promise<void> {
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;
   core.doors.dismiss = (account) => broker.dismiss(account);
-  closers.push((leave) => endExports(core, leave));
+  closers.push(
+    () => core.between.close(),
+    (leave) => endExports(core, leave),
+  );
 }
