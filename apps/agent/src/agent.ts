@@ -156,7 +156,8 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
-  core.between.takeUp(device);
+  // Of one that was taken over some is lent, which only the books tell: they are read next (delegations/adopt.ts).
+  if (device.inheritance?.isInBooks !== false) core.between.takeUp(device);
   advanceAll(core);
 }
 

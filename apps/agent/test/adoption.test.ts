@@ -255,6 +255,28 @@ describe("an agent that is killed and started again", () => {
     expect(isCut(mapping)).toBe(false);
   });
 
+  it("scrubs what is lent after its end, and not while it takes it over", async () => {
+    const host = new Host();
+    const first = await host.start();
+    const raw = first.raw();
+    const ranges = [{ offset: 4 << 20, length: 8192 }];
+    await raw.ask("buffers.define", { name: "clean", device: "sim0", region: 2, ranges, scrub: "zero" });
+    const { id, mapping } = await borrow(raw, { buffer: "clean" });
+    mapping.store(0, 32, 0x5ec2e7);
+
+    await first.crash();
+    const client = (await host.start()).raw();
+    await client.ask("delegations.resume", { id });
+
+    expect(mapping.load(0, 32)).toBe(0x5ec2e7);
+    expect((await client.ask("buffers.get", { name: "clean" })).result).toMatchObject({ state: "lent" });
+    await client.ask("delegations.release", { id });
+    const next = await borrow(client, { buffer: "clean" });
+    expect(next.mapping.load(0, 32)).toBe(0);
+    const rows = await audit(client);
+    expect(rows.map(({ action }) => action)).not.toContain("buffer.held");
+  });
+
   it("takes over windows too, and copies through them", async () => {
     const host = new Host();
     const first = await host.start();

@@ -56,6 +56,8 @@ function adoptFrom(core: Core, { device, inheritance, records }: Heir, formerBuf
     held.delete(record.export!.id);
     sort(core, sorted, takeUp(core, device, warden, record, mine, formerBuffer), mine);
   }
+  inheritance.isInBooks = true;
+  core.between.takeUp(device);
   const strays = takeStrays(held);
   tell(core, device, warden, sorted, strays.length);
   for (const [reason, lives] of sorted.ending) end(core, lives, reason, "agent");

@@ -62,6 +62,8 @@ export interface Inheritance {
   readonly held: Map<number, Held>;
   /** Whether nobody reaches the device's memory for now. */
   readonly isSuspended: boolean;
+  /** Whether what it holds was taken into the books. */
+  isInBooks: boolean;
 }
 
 export interface WardenHandlers {
@@ -108,7 +110,7 @@ export class Warden {
       onClose: (error) => this.#onClose(error),
     });
     if (!secret) return;
-    const inherited = { warden: this, held: new Map(), isSuspended: false };
+    const inherited = { warden: this, held: new Map(), isSuspended: false, isInBooks: false };
     this.#adopting = { found: undefined, expected: Number.POSITIVE_INFINITY, inherited };
     this.#socket.send(encodeAdopt(secret, false));
   }
