@@ -30,6 +30,7 @@ import { Metrics } from "./monitoring/metrics.ts";
 import { Notify } from "./monitoring/notify.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
+import { takeStrays } from "./revocation/strays.ts";
 import { onDeadline } from "./revocation/triggers.ts";
 import { dropOld } from "./store/retention.ts";
 import { AuditSearch } from "./store/search.ts";
@@ -41,20 +42,23 @@ const DASHBOARD = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const WANTED_FILES = 65_536;
 const STORE_RETRY_MS = 1000;
 const HOUR_MS = 3_600_000;
+const DECIDED_MS = 1000;
+
+type Closer = (leave: boolean) => void | Promise<void>;
 
 export interface Agent {
   readonly core: Core;
-  /** Ends every delegation and everything that was started, in reverse. */
-  close(): Promise<void>;
+  /** Ends every delegation and everything that was started, in reverse; `leave`: what is exported is left to the next agent. */
+  close(leave: boolean): Promise<void>;
 }
 
 /** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
 export async function startAgent(config: Config, version: string): Promise<Agent> {
   const { stateDirectory } = config;
   const notify = new Notify(process.env);
-  const closers: (() => void | Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+  const closers: Closer[] = [];
+  const close = async (leave: boolean) => {
+    for (const closer of closers.splice(0).reverse()) await closer(leave);
   };
   try {
     makeStateFolder(stateDirectory);
@@ -68,8 +72,8 @@ export async function startAgent(config: Config, version: string): Promise<Agent
       () => core.store.close(),
       () => core.refusals.flush(),
     );
-    closers.push(() => devices.close());
-    await devices.start();
+    closers.push((leave) => devices.close(leave));
+    await devices.start(lock.isHeld);
     const metrics = new Metrics(core); // it counts from the first end on
     restore(core);
     watchStore(core);
@@ -83,7 +87,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     notify.ready(core);
     return { core, close };
   } catch (cause) {
-    await close();
+    await close(config.adoptMs > 0); // what was taken over waits for the next one
     throw cause;
   }
 }
@@ -124,12 +128,17 @@ function build(
     if (log.isLevelEnabled("info")) log.info(idsOf(row), "audit");
   };
   const ledger = new Ledger(store, clock, changed);
-  const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  const { adoptMs } = config;
+  const devices = new Devices(config.devices, { stateDirectory, bootId, adoptMs, clock, log }, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
       changed.notify();
     },
-    onRevoked: (warden, entries) => takeResults(core, warden, entries),
+    onRevoked: (warden, entries) => {
+      takeStrays(warden, entries);
+      takeResults(core, warden, entries);
+    },
     onLost: (warden) => takeLoss(core, warden),
   }));
   const buffers = new Buffers<Live>(store, devices.byName);
@@ -162,7 +171,7 @@ function build(
     refusals: new Refusals(store, clock),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
-    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    bootId,
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
@@ -172,6 +181,7 @@ function build(
       isOpen: false,
       counts: () => ({ socket: 0, websocket: 0 }),
       dismiss: () => {},
+      isLeaving: false,
     },
     auditCopy,
     audited,
@@ -184,7 +194,8 @@ function build(
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
-  core.between.takeUp(device);
+  // Of one that was taken over some is lent, which only the books tell: they are read next (delegations/adopt.ts).
+  if (device.inheritance?.isInBooks !== false) core.between.takeUp(device);
   advanceAll(core);
 }
 
@@ -230,14 +241,22 @@ function dropOldEntries(core: Core, keepMs: number, closing: AbortSignal): void 
     .finally(() => closing.aborted || core.clock.after(next, () => dropOldEntries(core, keepMs, closing)));
 }
 
-/** Nothing that was exported outlives the agent; who waits or has an offer finds it again. */
-async function endExports(core: Core): Promise<void> {
+/** Nothing that was exported outlives the agent, unless it is left to the next one; who waits or has an offer finds it again. */
+async function endExports(core: Core, leave: boolean): Promise<void> {
+  core.doors.isLeaving = leave;
+  if (leave) return endDecided(core);
   const exported = [...core.ledger.live.values()].filter(({ record }) => record.state === "active");
   end(core, exported, "agent-restart", "agent");
   await ended(core, exported, core.config.confirmMs);
 }
 
-async function openDoors(core: Core, metrics: Metrics, closers: (() => void | Promise<void>)[]): Promise<void> {
+/** Ends that were decided keep their reason: it may not be written yet. What takes longer is. */
+function endDecided(core: Core): Promise<void> {
+  const revoking = [...core.ledger.live.values()].filter(({ record }) => record.state === "revoking");
+  return ended(core, revoking, DECIDED_MS);
+}
+
+async function openDoors(core: Core, metrics: Metrics, closers: Closer[]): Promise<void> {
   const door = new HttpDoor(core, metrics, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
@@ -249,6 +268,6 @@ async function openDoors(core: Core, metrics: Metrics, closers: (() => void | Pr
   core.doors.isOpen = true;
   closers.push(
     () => core.between.close(),
-    () => endExports(core),
+    (leave) => endExports(core, leave),
   );
 }

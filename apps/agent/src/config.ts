@@ -27,6 +27,8 @@ export interface Config {
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
+  /** How long wardens, with what they have exported, wait for another agent once this one is gone; 0: they do not. */
+  adoptMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
   /** Where the audit is copied to; null: nowhere. */
@@ -152,6 +154,12 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  "adopt-time": {
+    type: "string",
+    env: "LENDBUF_ADOPT_TIME",
+    value: "TIME",
+    help: "how long what is lent outlives the agent, for the next one to take over (off)",
+  },
   listen: {
     type: "string",
     env: "LENDBUF_LISTEN",
@@ -243,6 +251,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
     offerMs: duration(of("offer-time"), "2m"),
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
+    adoptMs: adoptTime(of("adopt-time")),
     durability: durability(of("durability")),
     auditCopy: auditCopy(of("audit-copy")),
     auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
@@ -305,6 +314,15 @@ function auditCopy(given: Given): Config["auditCopy"] {
       `${given.from} is "${given.value}"; it takes journal, syslog, journal:SOCKET or syslog:SOCKET.`,
     );
   return { format, socket: socket ?? COPIES[format] };
+}
+
+const LONGEST_ADOPT_MS = 3_600_000;
+
+function adoptTime(given: Given): number {
+  if (!given || given.value === "off") return 0;
+  const value = parseDuration(given.value);
+  if (value && value <= LONGEST_ADOPT_MS) return value;
+  throw new ConfigError(`${given.from} is "${given.value}"; it takes off, or a time of at most 1h such as 10s.`);
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {

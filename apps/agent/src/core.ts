@@ -62,6 +62,8 @@ export interface Doors {
   counts: () => { socket: number; websocket: number };
   /** Ends an account's connections. */
   dismiss: (account: string) => void;
+  /** They are closed for another agent to open: connections end, what their clients hold does not. */
+  isLeaving: boolean;
 }
 
 /** Who calls, as a door has found out. */

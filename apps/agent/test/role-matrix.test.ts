@@ -32,6 +32,7 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "delegations.request": { buffer: "none" },
   "delegations.claim": { id: 999 },
   "delegations.borrow": { buffer: "none" },
+  "delegations.resume": { id: 999 },
   "delegations.extend": { id: 999, byMs: 1 },
   "delegations.sync": { id: 999, direction: "to-device" },
   "delegations.release": { id: 999 },

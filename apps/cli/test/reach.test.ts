@@ -33,6 +33,7 @@ const COMMANDS: Record<Method, string> = {
   "delegations.request": "delegate sim0/ch1",
   "delegations.claim": "claim ID -- true",
   "delegations.borrow": "exec sim0/ch1 -- true",
+  "delegations.resume": 'call delegations.resume {"id":ID}',
   "delegations.extend": "extend ID 1h",
   "delegations.sync": "sync ID from-device",
   "delegations.release": "release ID",
@@ -62,7 +63,7 @@ describe("every method of the agent has a command", () => {
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
     using recorder = new Recorder(here.agent.socket);
     const { id } = await here.connection.call("delegations.request", { buffer: "sim0/ch0" });
-    const args = COMMANDS[method].split(" ").map((word) => (word === "ID" ? String(id) : word));
+    const args = COMMANDS[method].split(" ").map((word) => word.replaceAll("ID", String(id)));
 
     const running = start(args, { env: { LENDBUF_SOCKET: recorder.socket } });
     running.child.stdin!.end();
@@ -78,6 +79,7 @@ describe("every method of the agent has a command", () => {
 const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "devices.suspend": [expect.stringMatching(/^lendbuf: Device sim0 cannot be suspended/), 8],
   "host.doctor": ["", expect.any(Number)],
+  "delegations.resume": [expect.stringMatching(/^lendbuf: Delegation \d+ is offered/), 5],
   "delegations.extend": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],

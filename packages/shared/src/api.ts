@@ -165,6 +165,8 @@ export const INPUTS = {
   }),
   "delegations.claim": z.strictObject({ id: Id }),
   "delegations.borrow": z.strictObject(RequestFields),
+  /** Binds what the agent took over from the one before to this connection: of the process that had claimed it. */
+  "delegations.resume": z.strictObject({ id: Id }),
   "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
   /** Of a staged one: copies between what its holder sees and the device. */
   "delegations.sync": z.strictObject({
@@ -266,6 +268,8 @@ export interface Claimed {
   /** What the packet's fds are, in order. */
   fds: ["export"];
   size: number;
+  /** How long it is worth trying to connect again where the agent is lost, and to resume; null: the lease ends with the agent. */
+  resumeMs: number | null;
 }
 
 /** What was copied between a window and its device. */
@@ -339,6 +343,7 @@ interface Outputs {
   "delegations.request": Delegation;
   "delegations.claim": Claimed;
   "delegations.borrow": Claimed;
+  "delegations.resume": Delegation;
   "delegations.extend": Delegation;
   "delegations.sync": Synced;
   "delegations.release": Delegation;

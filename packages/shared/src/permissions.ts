@@ -42,6 +42,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "delegations.request": OWN,
   "delegations.claim": { role: "member" },
   "delegations.borrow": { role: "member" },
+  "delegations.resume": { role: "member" },
   "delegations.extend": OWN,
   "delegations.sync": { role: "member" },
   "delegations.release": OWN,

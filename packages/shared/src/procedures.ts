@@ -28,6 +28,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "delegations.request": "mutation",
   "delegations.claim": "mutation",
   "delegations.borrow": "mutation",
+  "delegations.resume": "mutation",
   "delegations.extend": "mutation",
   "delegations.sync": "mutation",
   "delegations.release": "mutation",
