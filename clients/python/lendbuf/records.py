@@ -60,6 +60,7 @@ class Delegation(TypedDict):
     offerEndsAt: Optional[int]
     expiresAt: Optional[int]
     position: Optional[int]
+    expectedAt: Optional[int]
     client: Optional[Process]
     ending: Optional[Ending]
     revocation: Optional[Revocation]

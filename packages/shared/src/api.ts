@@ -124,7 +124,15 @@ export const INPUTS = {
   }),
   "delegations.claim": z.strictObject({ id: Id }),
   "delegations.borrow": z.strictObject(RequestFields),
-  "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
+  "delegations.extend": z.strictObject({
+    id: Id,
+    /** Added to what is left; below 0 it is taken from it. */
+    byMs: z
+      .int("an extension is a whole number of milliseconds")
+      .refine((ms) => ms !== 0, "an extension adds something"),
+    /** The lease may come out shorter than otherwise: less is added where the whole would pass a limit, and `byMs` may be below 0. */
+    shorten: z.boolean().default(false),
+  }),
   /** Of a staged one: copies between what its holder sees and the device. */
   "delegations.sync": z.strictObject({
     id: Id,

@@ -213,6 +213,8 @@ export interface Delegation {
   expiresAt: number | null;
   /** Place in the buffer's queue; 1 is next. Only while `waiting`. */
   position: number | null;
+  /** When its turn comes at the latest, as leases and offers stand now; an extension moves it. Null where nobody can tell, and unless `waiting`. */
+  expectedAt: number | null;
   /** The process that claimed it, or borrows and stands in line, and is still connected. */
   client: { pid: number; uid: number; command: string | null } | null;
   /** An end that was announced and is still to come. */

@@ -83,7 +83,7 @@ export const delegationsRouter = router({
   }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
     const live = own(core, caller, input.id, "extend");
-    extend(core, caller, live, input.byMs);
+    extend(core, caller, live, input);
     return viewOf(live);
   }),
   sync: input("delegations.sync").mutation(

@@ -1,10 +1,18 @@
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import { sizeOf } from "@lendbuf/shared/buffer";
+import type { Share, State } from "@lendbuf/shared/delegation";
 import type { Device } from "../devices/device.ts";
 
 /** What a buffer knows of the delegations that have it or wait for it. */
 export interface Occupant {
-  readonly record: { readonly share: "exclusive" | "shared" };
+  readonly record: {
+    readonly share: Share;
+    readonly state: State;
+    readonly leaseMs: number;
+    readonly offerMs: number;
+    readonly offerEndsAt: number | null;
+    readonly expiresAt: number | null;
+  };
 }
 
 /** A lendable buffer, who has it, and who is in line. */
@@ -16,6 +24,8 @@ export class Buffer<Holder extends Occupant = Occupant> {
   readonly occupants = new Set<Holder>();
   /** In order of arrival. */
   readonly queue: Holder[] = [];
+  /** Counts what changes about those. */
+  changes = 0;
 
   constructor(definition: BufferDefinition, device: Device, builtin: boolean) {
     this.definition = definition;
@@ -34,7 +44,7 @@ export class Buffer<Holder extends Occupant = Occupant> {
   }
 
   /** Whether one more may have it beside those who have it now. */
-  admits(share: "exclusive" | "shared"): boolean {
+  admits(share: Share): boolean {
     const [first] = this.occupants; // who shares is only ever beside others who share
     return first === undefined || (share === "shared" && first.record.share === "shared");
   }

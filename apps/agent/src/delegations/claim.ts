@@ -7,6 +7,7 @@ import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
 import { checkRevocable } from "./irrevocable.ts";
+import { runOut } from "./lease.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
 import { consider, isFree, request, type Wish } from "./request.ts";
 
@@ -158,10 +159,7 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
 function startLease(core: Core, live: Live): void {
   const { leaseMs } = live.record;
   live.lapsesAt = null;
-  live.leaseEndsAt = core.clock.now() + leaseMs;
-  // A lease shorter than the notice is announced in its last tenth.
-  live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, leaseMs / 10);
-  core.ledger.schedule(live);
+  runOut(core, live, core.clock.now() + leaseMs);
 }
 
 /** A kept delegation that nobody holds is claimed anew, once the export that its last client had is proven gone. */

@@ -59,6 +59,7 @@ export class Ledger {
 
   /** Takes one up that the store knew at start. */
   add(live: Live): void {
+    live.target.changes++;
     this.live.set(live.record.id, live);
     this.#count(live.record, 1);
     this.#place(live);
@@ -121,6 +122,7 @@ export class Ledger {
 
   #apply(live: Live, patch: Partial<Record>): void {
     const { record } = live;
+    live.target.changes++;
     const before = record.state;
     const next = patch.state ?? before;
     if (next === before) {

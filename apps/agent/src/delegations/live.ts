@@ -11,6 +11,7 @@ import type {
 import type { Capability } from "@lendbuf/shared/device";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
+import { turnOf } from "../buffers/turns.ts";
 import type { Deadline } from "../clock/deadlines.ts";
 import type { Signal } from "../clock/signal.ts";
 import type { Warden } from "../wardens/warden.ts";
@@ -141,7 +142,11 @@ export function viewOf(live: Live): Delegation {
   const view = viewOfRecord(live.record);
   view.unrecorded = live.unrecorded;
   view.suspended = isSuspended(live);
-  if (view.state === "waiting") view.position = live.target.queue.indexOf(live) + 1;
+  if (view.state === "waiting") {
+    const place = live.target.queue.indexOf(live);
+    view.position = place + 1;
+    view.expectedAt = turnOf(live.target, place);
+  }
   return view;
 }
 
@@ -174,6 +179,7 @@ export function viewOfRecord(record: Record): Delegation {
     offerEndsAt: record.offerEndsAt,
     expiresAt: record.expiresAt,
     position: null,
+    expectedAt: null,
     client: record.client,
     ending: record.ending,
     revocation: record.revocation,

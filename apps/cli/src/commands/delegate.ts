@@ -2,7 +2,7 @@ import type { Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
 import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
-import { describeAccess } from "../output/delegation.ts";
+import { describeAccess, describePlace } from "../output/delegation.ts";
 import { printJson, printLong } from "../output/print.ts";
 import { relative } from "../output/time.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
@@ -49,11 +49,11 @@ export function addDelegate(program: Command): void {
 }
 
 function describe(delegation: Delegation): string[] {
-  const { id, buffer, account, state, position, offerEndsAt, leaseMs } = delegation;
+  const { id, buffer, account, state, offerEndsAt, leaseMs } = delegation;
   const what = `${buffer}, ${describeAccess(delegation)}, ${formatDuration(leaseMs)} from the claim on`;
   const standing =
     state === "waiting"
-      ? `waits in line${position === null ? "" : `, place ${position}`}`
+      ? `waits in line, ${describePlace(delegation)}`
       : `is offered${offerEndsAt === null ? "" : `; the offer lapses ${relative(offerEndsAt)}`}`;
   return [
     `Delegation ${id} for ${account} ${standing}.`,
