@@ -11,6 +11,7 @@ const AGENT_DOMAIN = [
   "agent accounts",
   "agent delegations",
   "agent revocation",
+  "agent reservations",
   "agent holders",
   ...AGENT_CORE,
 ];
@@ -60,6 +61,7 @@ const AREAS = [
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  { area: "agent reservations", files: /^apps\/agent\/src\/reservations\//, may: AGENT_DOMAIN },
   // It runs the program that looks at /proc.
   { area: "agent holders", files: /^apps\/agent\/src\/holders\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },

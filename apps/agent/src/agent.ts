@@ -20,6 +20,8 @@ import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { beginDue } from "./reservations/begin.ts";
+import { Book } from "./reservations/book.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
@@ -57,6 +59,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     closers.push(() => devices.close());
     await devices.start();
     restore(core);
+    beginDue(core);
     watchStore(core);
     await openDoors(core, closers);
     return { core, close };
@@ -93,6 +96,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
   const store = new Store({ directory: stateDirectory, durability, takeLock: () => lock.take() });
   store.onRow = () => audited.notify();
   const ledger = new Ledger(store, clock, changed);
+  const reservations = new Book(store);
   const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
@@ -108,7 +112,10 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     store,
     ledger,
     devices: devices.byName,
-    buffers: new Buffers<Live>(store, devices.byName),
+    buffers: new Buffers<Live>(store, devices.byName, reservations.byBuffer),
+    reservations,
+    reserved: new Signal(ledger.changed),
+    alarms: { reservations: null },
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
@@ -141,7 +148,9 @@ function watchStore(core: Core): void {
       core.buffers.load();
       core.sessions.load();
       core.tokens.load();
+      core.reservations.load();
       restore(core);
+      beginDue(core);
       core.changed.notify();
     }
     watchStore(core);

@@ -18,6 +18,10 @@ export interface Config {
   maxLeaseMs: number;
   /** How long an offer stands that names no time of its own. */
   offerMs: number;
+  reservationsPerUid: number;
+  maxAheadMs: number;
+  /** How long a reservation whose time has come waits to be claimed. */
+  noShowMs: number;
   /** How long before a lease's end its client is told. */
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
@@ -62,6 +66,24 @@ const OPTIONS = {
     env: "LENDBUF_OFFER_TIME",
     value: "TIME",
     help: "how long an unclaimed offer stands (2m)",
+  },
+  "max-reservations": {
+    type: "string",
+    env: "LENDBUF_MAX_RESERVATIONS",
+    value: "N",
+    help: "reservations ahead per uid (32)",
+  },
+  "max-ahead": {
+    type: "string",
+    env: "LENDBUF_MAX_AHEAD",
+    value: "TIME",
+    help: "how far ahead a reservation may begin (90d)",
+  },
+  "no-show": {
+    type: "string",
+    env: "LENDBUF_NO_SHOW",
+    value: "TIME",
+    help: "how long a reservation whose time has come waits to be claimed (15m)",
   },
   notice: {
     type: "string",
@@ -165,6 +187,9 @@ export function readConfig(args: string[], environment: Environment, uid: number
     waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
     maxLeaseMs: duration(of("max-lease"), "7d"),
     offerMs: duration(of("offer-time"), "2m"),
+    reservationsPerUid: number(of("max-reservations"), 32, 0, 1_000_000),
+    maxAheadMs: duration(of("max-ahead"), "90d"),
+    noShowMs: duration(of("no-show"), "15m"),
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
     durability: durability(of("durability")),

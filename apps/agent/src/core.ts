@@ -1,7 +1,7 @@
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
-import type { Deadlines } from "./clock/deadlines.ts";
+import type { Deadline, Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
 import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
@@ -9,6 +9,7 @@ import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
+import type { Book } from "./reservations/book.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { Store } from "./store/store.ts";
 import type { Views } from "./wardens/views.ts";
@@ -22,6 +23,7 @@ export interface Core {
   readonly devices: ReadonlyMap<string, Device>;
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
+  readonly reservations: Book;
   readonly exports: ExportBook;
   readonly views: Views;
   readonly scans: Scans;
@@ -36,6 +38,10 @@ export interface Core {
   readonly doors: { url: string | null; clients: () => number };
   /** Woken when the audit grows. */
   readonly audited: Signal;
+  /** Woken when a reservation comes or goes, which moves turns too. */
+  readonly reserved: Signal;
+  /** When something of the wall clock is to be looked at. */
+  readonly alarms: { reservations: Deadline | null };
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
 }

@@ -9,6 +9,7 @@ import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
+import { parseMoment } from "./moment.ts";
 
 export function exporterOption(): Option {
   return new Option("--exporter <name>", "by which the memory is lent (default: the device's first)").choices(
@@ -21,6 +22,18 @@ export function duration(text: string): number {
   const ms = parseDuration(text);
   if (!ms) throw new InvalidArgumentError("Write a duration as 90 (seconds), 15m, 1h30m or 2d.");
   return ms;
+}
+
+/** Wall-clock milliseconds. */
+export function moment(text: string): number {
+  const at = parseMoment(text);
+  if (at === undefined)
+    throw new InvalidArgumentError("Write a time as 14:30, 2026-11-30 14:30, 2026-11-30T14:30Z or +2h.");
+  return at;
+}
+
+export function reservationId(text: string): number {
+  return wholeNumber(text, "A reservation's id is a whole number; lendbuf reservations lists them.");
 }
 
 export function delegationId(text: string): number {
@@ -137,6 +150,8 @@ export const widthOption = () =>
     if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
     return width;
   });
+
+export const shortenOption = () => new Option("--shorten", "have it for less where a reservation comes first");
 
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 

@@ -24,6 +24,8 @@ import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
 import { addRead } from "./commands/read.ts";
 import { addRelease } from "./commands/release.ts";
+import { addReservations } from "./commands/reservations.ts";
+import { addReserve } from "./commands/reserve.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addSession } from "./commands/session.ts";
 import { addStatus } from "./commands/status.ts";
@@ -70,6 +72,7 @@ export function buildProgram(): Command {
     addDevices,
     addBuffers,
     addDelegations,
+    addReservations,
     addHolders,
     addDmabufs,
     addWatch,
@@ -80,7 +83,7 @@ export function buildProgram(): Command {
   ])
     add(program);
   program.commandsGroup("Lend and borrow:");
-  for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
+  for (const add of [addExec, addDelegate, addClaim, addExtend, addReserve, addSync, addRelease]) add(program);
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");

@@ -9,6 +9,7 @@ export interface RequestOptions {
   wait?: boolean;
   purpose?: string;
   exporter?: Exporter;
+  shorten?: boolean;
 }
 
 /** Leaves out what was not said: the agent knows the defaults. */
@@ -20,6 +21,7 @@ export function requestOf(buffer: string, options: RequestOptions): Input<"deleg
     ...(options.for && { leaseMs: options.for }),
     ...(options.wait && { wait: true }),
     ...(options.purpose && { purpose: options.purpose }),
+    ...(options.shorten && { shorten: true }),
     ...(options.exporter && { exporter: options.exporter }),
   };
 }

@@ -50,6 +50,10 @@ const COMMANDS: Record<Method, string> = {
   "delegations.revoke": "revoke ID",
   "delegations.revokeAll": "revoke --all --yes",
   "delegations.holders": "holders ID",
+  "reservations.list": "reservations",
+  "reservations.watch": "reservations --follow",
+  "reservations.create": "reserve sim0/ddr --from +10h --for 1m",
+  "reservations.cancel": "reservations cancel 99",
   "audit.list": "audit",
   "audit.watch": "audit --follow",
   "audit.verify": "audit verify",
@@ -84,6 +88,7 @@ const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "host.doctor": ["", expect.any(Number)],
   "delegations.extend": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
+  "reservations.cancel": [expect.stringMatching(/^lendbuf: There is no reservation 99/), 4],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],
   "tokens.remove": ['lendbuf: There is no token "no-such" of yours.\n', 4],
 };

@@ -67,6 +67,8 @@ class Delegation(TypedDict):
     proof: Optional[Proof]
     suspended: bool
     renews: Optional[int]
+    reservation: Optional[int]
+    until: Optional[int]
     unrecorded: bool
 
 

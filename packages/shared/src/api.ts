@@ -17,6 +17,7 @@ import type { Device } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
 import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
+import type { Reservation } from "./reservation.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
@@ -55,7 +56,13 @@ const RequestFields = {
   purpose: Purpose,
   /** By which the memory is lent; defaults to the device's first that works. */
   exporter: z.enum(EXPORTERS).nullable().default(null),
+  /** Have it for less than `leaseMs` where a reservation of somebody else comes before its end. */
+  shorten: z.boolean().default(false),
 };
+
+const Account = z.string().regex(/^uid:\d{1,10}$/, "an account is written uid:1000");
+/** Wall-clock milliseconds. */
+const At = z.int("a time is a whole number of milliseconds since 1970").positive("a time is after 1970");
 
 export const INPUTS = {
   "status.get": None,
@@ -115,10 +122,7 @@ export const INPUTS = {
   "delegations.request": z.strictObject({
     ...RequestFields,
     /** For whom: `uid:1000`. Operators only; else the caller. */
-    account: z
-      .string()
-      .regex(/^uid:\d{1,10}$/, "an account is written uid:1000")
-      .optional(),
+    account: Account.optional(),
     /** How long the offer stands. */
     offerMs: z.int().positive().max(86_400_000).optional(),
   }),
@@ -156,6 +160,31 @@ export const INPUTS = {
   "host.dmabufs": z
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
     .prefault({}),
+  /** By their beginnings. Everybody sees when a buffer is taken, and operators by whom. */
+  "reservations.list": z
+    .strictObject({
+      buffer: Name.optional(),
+      account: Account.optional(),
+      /** Also those that are over, the last first. */
+      all: z.boolean().default(false),
+      cursor: z.string().max(40).optional(),
+      limit: Limit,
+    })
+    .prefault({}),
+  "reservations.watch": z.strictObject({ buffer: Name.optional(), limit: Limit }).prefault({}),
+  "reservations.create": z.strictObject({
+    buffer: Name,
+    from: At,
+    to: At,
+    access: RequestFields.access,
+    share: RequestFields.share,
+    keep: RequestFields.keep,
+    purpose: Purpose,
+    exporter: RequestFields.exporter,
+    /** For whom. Operators only; else the caller. */
+    account: Account.optional(),
+  }),
+  "reservations.cancel": z.strictObject({ id: Id }),
   "audit.list": z
     .strictObject({
       after: z.int().min(0).optional(),
@@ -220,6 +249,12 @@ export interface DelegationsState {
   recent: Delegation[];
 }
 
+/** What is reserved ahead, by its beginning; `total` counts those that were left out too. */
+export interface ReservationsState {
+  items: Reservation[];
+  total: number;
+}
+
 /** The buffers that are not free, in order of their names; `total` counts those that were left out too. */
 export interface OccupancyState {
   items: Occupancy[];
@@ -258,6 +293,10 @@ interface Outputs {
   "delegations.revokeAll": RevokeSummary;
   "delegations.holders": Holders;
   "host.dmabufs": DmaBufs;
+  "reservations.list": Page<Reservation, string>;
+  "reservations.watch": ReservationsState;
+  "reservations.create": Reservation;
+  "reservations.cancel": Reservation;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
   "audit.verify": AuditVerdict;
@@ -276,6 +315,7 @@ export type Subscription =
   | "buffers.watch"
   | "delegations.watch"
   | "delegations.follow"
+  | "reservations.watch"
   | "audit.watch";
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;

@@ -14,7 +14,7 @@ export const END_REASONS = {
   idle: ["active"],
   preempted: ["active"],
   withdrawn: ["waiting", "offered"],
-  lapsed: ["offered"],
+  lapsed: ["waiting", "offered"],
   "no-show": ["offered"],
   drained: ["waiting", "offered", "active"],
   panic: ["waiting", "offered", "active"],
@@ -81,8 +81,9 @@ export const COMMAND_TABLE = {
     revoked: "revoked",
     cancelled: "cancelled",
   },
+  // An offer that nobody claimed; what waited until the time of its reservation was over.
   lapse: {
-    waiting: "ENDED",
+    waiting: "cancelled",
     offered: "cancelled",
     active: "ENDED",
     revoking: "ENDED",
@@ -225,6 +226,10 @@ export interface Delegation {
   suspended: boolean;
   /** The delegation whose place it takes, which was lost because another's was revoked device-wide. */
   renews: number | null;
+  /** The reservation whose time had come. */
+  reservation: number | null;
+  /** The lease ends then at the latest, whenever it is claimed; null: it is as long as it is. */
+  until: number | null;
   /** It ended, but the store could not be told yet. */
   unrecorded: boolean;
 }

@@ -14,7 +14,7 @@ export const statusRouter = router({
 
 function statusOf(core: Core): Status {
   const { config, store } = core;
-  const { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs } = config;
+  const { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs, reservationsPerUid, maxAheadMs } = config;
   const status: Status = {
     version: core.version,
     pid: process.pid,
@@ -34,7 +34,15 @@ function statusOf(core: Core): Status {
     },
     devices: devicesOf(core),
     counts: countsOf(core),
-    limits: { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs, files: core.fileLimit },
+    limits: {
+      connectionsPerUid,
+      delegationsPerUid,
+      waitingPerUid,
+      maxLeaseMs,
+      reservationsPerUid,
+      maxAheadMs,
+      files: core.fileLimit,
+    },
     warnings: [],
   };
   return { ...status, warnings: warningsOf(status) };

@@ -1,3 +1,4 @@
+import { firstInTheWay, leaseThatFits } from "./ahead.ts";
 import type { Buffer, Occupant } from "./buffer.ts";
 
 interface Turns {
@@ -9,7 +10,7 @@ interface Turns {
 const known = new WeakMap<object, Turns>();
 
 /**
- * When the one at this place of the queue has its turn at the latest, as leases and offers stand now; wall-clock milliseconds. Null where nobody
+ * When the one at this place of the queue has its turn at the latest, as leases, offers and reservations stand now; wall-clock milliseconds. Null where nobody
  * can tell: while an end before it waits for the kernel, or the device is not there.
  */
 export function turnOf(buffer: Buffer, place: number): number | null {
@@ -29,26 +30,43 @@ interface Group {
 }
 
 /** Plays the queue through with nobody giving anything back before its time. */
-function turnsOf({ occupants, queue }: Buffer, now: number): (number | null)[] {
+function turnsOf({ occupants, queue, reservations }: Buffer, now: number): (number | null)[] {
   const [first] = occupants;
   let group: Group | undefined = first && {
     share: first.record.share,
     from: now,
     until: latest([...occupants].map(({ record }) => latestEnd(record))),
   };
-  return queue.map(({ record: { share, offerMs, leaseMs } }) => {
+  return queue.map(({ record }) => {
+    const { share } = record;
     const joins: boolean = group?.share === "shared" && share === "shared";
-    const from: number | null = group ? (joins ? group.from : group.until) : now;
-    const until = from === null ? null : from + offerMs + leaseMs;
+    const free: number | null = group ? (joins ? group.from : group.until) : now;
+    const from = free === null ? null : afterReservations(reservations, record, free);
+    const until = from === null ? null : endOf(record, from + record.offerMs);
     group = { share, from, until: joins ? latest([group!.until, until]) : until };
     return from;
   });
 }
 
+/** The first moment from then on at which an offer would leave enough time before the next reservation. */
+function afterReservations(reservations: Buffer["reservations"], record: Occupant["record"], from: number): number {
+  for (let at = from; ; ) {
+    const offerEnd = at + record.offerMs;
+    if (leaseThatFits(reservations, record, at, offerEnd) !== null) return at;
+    at = firstInTheWay(reservations, record, at, offerEnd + record.leaseMs)!.to;
+  }
+}
+
 /** When it has gone at the latest. Null: that depends on the kernel. */
-function latestEnd({ state, expiresAt, offerEndsAt, leaseMs }: Occupant["record"]): number | null {
+export function latestEnd(record: Occupant["record"]): number | null {
+  const { state, expiresAt, offerEndsAt } = record;
   if (state === "active") return expiresAt;
-  return state === "offered" && offerEndsAt !== null ? offerEndsAt + leaseMs : null;
+  return state === "offered" && offerEndsAt !== null ? endOf(record, offerEndsAt) : null;
+}
+
+/** Of a lease that begins at that moment. */
+function endOf({ leaseMs, until }: Occupant["record"], from: number): number {
+  return Math.min(from + leaseMs, until ?? Number.POSITIVE_INFINITY);
 }
 
 function latest(times: readonly (number | null)[]): number | null {

@@ -9,7 +9,7 @@ import { end, revokeOldExport } from "../revocation/end.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { runOut } from "./lease.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
-import { consider, isFree, request, type Wish } from "./request.ts";
+import { consider, request, type Wish } from "./request.ts";
 
 /** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
 export async function claim(
@@ -54,8 +54,8 @@ export async function borrow(
   stopOf: () => AbortSignal,
 ): Promise<{ live: Live; fd: () => number }> {
   checkPresent(claimant);
-  const { target, fields } = consider(core, caller, wish);
-  if (isFree(target, fields.share)) {
+  const { target, fields, free } = consider(core, caller, wish, 0);
+  if (free) {
     const chosen = choose(core, target, fields.exporter);
     const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
@@ -100,15 +100,17 @@ function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chos
 
 function activation(
   core: Core,
-  { leaseMs, expiresAt }: Pick<Record, "leaseMs" | "expiresAt">,
+  { leaseMs: wished, expiresAt, until }: Pick<Record, "leaseMs" | "expiresAt" | "until">,
   claimant: Claimant,
   { warden, exporter, id }: Chosen,
 ) {
   const now = Date.now();
   const { pid, uid, command } = claimant;
+  const leaseMs = until === null || expiresAt !== null ? wished : Math.max(1, Math.min(wished, until - now));
   return {
     state: "active",
     claimedAt: now,
+    leaseMs,
     expiresAt: expiresAt ?? now + leaseMs, // claimed again, a lease goes on as it was
     offerEndsAt: null,
     client: { pid, uid, command },

@@ -2,10 +2,11 @@ import type { Input } from "@lendbuf/shared/api";
 import { outcomeOf } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
+import { firstInTheWay } from "../buffers/ahead.ts";
 import type { Caller, Core } from "../core.ts";
 import { runOut } from "./lease.ts";
 import type { Live } from "./live.ts";
-import { checkLease } from "./request.ts";
+import { checkLease, iso } from "./request.ts";
 
 type Extension = Pick<Input<"delegations.extend">, "byMs" | "shorten">;
 
@@ -24,7 +25,7 @@ export function extend(core: Core, caller: Caller, live: Live, { byMs, shorten =
       `The end of delegation ${id} has been announced by ${live.announced.actor}; it cannot be extended.`,
     );
   const left = live.leaseEndsAt - core.clock.now();
-  const added = byMs < 0 ? checkShorter(id, left, byMs, shorten) : addable(core, id, left, byMs, shorten);
+  const added = byMs < 0 ? checkShorter(id, left, byMs, shorten) : addable(core, live, left, byMs, shorten);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: byMs < 0 ? "delegation.shortened" : "delegation.extended",
@@ -47,9 +48,18 @@ function checkShorter(id: number, left: number, byMs: number, isMeant: boolean):
   );
 }
 
-/** All of it, or where less will do as much as there is room for. @throws AgentError LIMIT */
-function addable(core: Core, id: number, left: number, byMs: number, lessWillDo: boolean): number {
-  const room = Math.floor(core.config.maxLeaseMs - left);
+/** All of it, or where less will do as much as there is room for. @throws AgentError LIMIT, RESERVED */
+function addable(core: Core, { record, target }: Live, left: number, byMs: number, lessWillDo: boolean): number {
+  const { id } = record;
+  const endsAt = Date.now() + left;
+  const next = firstInTheWay(target.reservations, record, Date.now(), endsAt + byMs);
+  const free = next ? Math.max(0, next.from - endsAt) : Number.POSITIVE_INFINITY;
+  if (next && (!lessWillDo || free < 1))
+    throw new AgentError(
+      "RESERVED",
+      `Buffer "${target.name}" is reserved from ${iso(next.from)} to ${iso(next.to)}: delegation ${id} can be extended by ${formatDuration(free)} at most (shorten: true takes what fits).`,
+    );
+  const room = Math.floor(Math.min(core.config.maxLeaseMs - left, free));
   if (!lessWillDo) checkLease(core, left + byMs);
   else if (room <= 0)
     throw new AgentError(

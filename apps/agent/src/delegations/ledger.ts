@@ -5,7 +5,7 @@ import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Draft, Store } from "../store/store.ts";
-import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
+import { goesBefore, type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
 
 export interface Change {
   actor: string;
@@ -144,7 +144,9 @@ export class Ledger {
     if (isOccupying(live.record.state)) occupants.add(live);
     else occupants.delete(live);
     if (live.record.state === "waiting") {
-      queue.push(live);
+      let place = queue.length;
+      while (place > 0 && goesBefore(live.record, queue[place - 1]!.record)) place--;
+      queue.splice(place, 0, live);
       return;
     }
     const index = queue.indexOf(live);
@@ -208,6 +210,9 @@ function newRecordOf(record: Record): Partial<Record> {
     expiresAt: record.expiresAt ?? undefined,
     client: record.client ?? undefined,
     renews: record.renews ?? undefined,
+    reservation: record.reservation ?? undefined,
+    until: record.until ?? undefined,
+    shorten: record.shorten || undefined,
     exporter: record.exporter ?? undefined,
     export: record.export ?? undefined,
   } as Partial<Record>;

@@ -56,6 +56,12 @@ export interface Record {
   proof: Proof | null;
   /** The delegation that it replaces: see renew.ts. */
   readonly renews: number | null;
+  /** The reservation that it was before its time came. */
+  readonly reservation: number | null;
+  /** Its lease ends then at the latest; wall-clock milliseconds. */
+  readonly until: number | null;
+  /** Less of a lease will do where a reservation is in the way. */
+  readonly shorten: boolean;
   /** Which warden made its export, and under which number; with the boot id, what a restart needs to prove the end. */
   export: { warden: string; id: number; bootId: string; method: Method | null } | null;
 }
@@ -134,8 +140,21 @@ export const BLANK = {
   revocation: null,
   proof: null,
   renews: null,
+  reservation: null,
+  until: null,
+  shorten: false,
   export: null,
 } satisfies Partial<Record>;
+
+/** Whether it is before the other in line: what was reserved, or takes another's place, before what was not, and the older before the newer. */
+export function goesBefore(one: Record, other: Record): boolean {
+  const [rank, otherRank] = [rankOf(one), rankOf(other)];
+  return rank === otherRank ? one.id < other.id : rank > otherRank;
+}
+
+function rankOf({ reservation, renews }: Record): number {
+  return reservation === null && renews === null ? 0 : 1;
+}
 
 /** How every door shows it. */
 export function viewOf(live: Live): Delegation {
@@ -186,6 +205,8 @@ export function viewOfRecord(record: Record): Delegation {
     proof: record.proof,
     suspended: false,
     renews: record.renews,
+    reservation: record.reservation,
+    until: record.until,
     unrecorded: false,
   };
 }

@@ -13,7 +13,14 @@ export function renew(core: Core, ended: Live, leftMs: number): void {
   const wish = { buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs };
   try {
     const live = core.ledger.create(
-      { ...BLANK, ...wish, leaseMs: leftMs, requestedAt: Date.now(), renews: id, ...offerFields(offerMs) },
+      {
+        ...BLANK,
+        ...wish,
+        leaseMs: leftMs,
+        requestedAt: Date.now(),
+        renews: id,
+        ...offerFields({ offerMs, until: null }),
+      },
       target,
       { actor: "agent", action: "delegation.renewed" },
     );

@@ -2,6 +2,7 @@ import type { Access, Share } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
+import { firstInTheWay, leaseThatFits } from "../buffers/ahead.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
 import { checkRevocable } from "./irrevocable.ts";
@@ -17,6 +18,7 @@ export interface Wish {
   wait: boolean;
   purpose: string | null;
   exporter: Exporter | null;
+  shorten?: boolean | undefined;
   /** For whom, where an operator asks; else the caller. */
   account?: string | undefined;
   offerMs?: number | undefined;
@@ -24,9 +26,8 @@ export interface Wish {
 
 /** Reserves a buffer, or takes a place in its queue; `client` is who stands in line for it. @throws AgentError: see the checks */
 export function request(core: Core, caller: Caller, wish: Wish, client: Record["client"] = null): Live {
-  const { target, fields } = consider(core, caller, wish);
-  const free = isFree(target, fields.share);
-  const state = free ? offerFields(fields.offerMs) : ({ state: "waiting" } as const);
+  const { target, fields, free } = consider(core, caller, wish, wish.offerMs ?? core.config.offerMs);
+  const state = free ? offerFields(fields) : ({ state: "waiting" } as const);
   const live = core.ledger.create({ ...fields, ...state, client }, target, {
     actor: caller.actor,
     action: "delegation.requested",
@@ -35,21 +36,31 @@ export function request(core: Core, caller: Caller, wish: Wish, client: Record["
   return live;
 }
 
-/** Everything that a wish must meet before anything is written; the record that it would make. */
-export function consider(core: Core, caller: Caller, wish: Wish): { target: Buffer<Live>; fields: Omit<Record, "id"> } {
+/** Everything that a wish must meet before anything is written; the record that it would make, and whether that need not wait. */
+export function consider(
+  core: Core,
+  caller: Caller,
+  wish: Wish,
+  beginsWithinMs: number,
+): { target: Buffer<Live>; fields: Omit<Record, "id">; free: boolean } {
   const target = core.buffers.get(wish.buffer);
   const account = accountOf(caller, wish);
   const share = checkAccess(target, wish);
   checkLease(core, wish.leaseMs);
   checkExporter(core, target, wish.exporter);
-  const free = isFree(target, share);
+  const now = Date.now();
+  const wanted = { account, share, leaseMs: wish.leaseMs, shorten: wish.shorten ?? false };
+  const fits = leaseThatFits(target.reservations, wanted, now, now + beginsWithinMs);
+  const isNext = isFree(target, share, now);
+  const free = isNext && fits !== null;
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
     target.device.readyWarden();
-    throw busy(target);
+    throw isNext ? reserved(target, wanted, now, beginsWithinMs) : busy(target);
   }
   return {
     target,
+    free,
     fields: {
       ...BLANK,
       buffer: target.name,
@@ -62,7 +73,8 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
       purpose: wish.purpose,
       exporter: wish.exporter,
       size: target.size,
-      leaseMs: wish.leaseMs,
+      leaseMs: free ? fits : wish.leaseMs,
+      shorten: wanted.shorten,
       offerMs: wish.offerMs ?? core.config.offerMs,
       requestedAt: Date.now(),
       state: "waiting",
@@ -70,9 +82,11 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
   };
 }
 
-/** Nobody is before you, and those who have it leave room for you. */
-export function isFree(target: Buffer<Live>, share: Share): boolean {
-  return target.queue.length === 0 && target.device.isReady && target.admits(share);
+/** Those who have it leave room for you, and whoever is before you waits for a reservation to be over. */
+function isFree(target: Buffer<Live>, share: Share, now: number): boolean {
+  const { queue, reservations, device } = target;
+  const waitsLonger = ({ record }: Live) => leaseThatFits(reservations, record, now, now + record.offerMs) === null;
+  return device.isReady && target.admits(share) && queue.every(waitsLonger);
 }
 
 /** @throws AgentError LIMIT */
@@ -85,7 +99,7 @@ export function checkLease(core: Core, leaseMs: number): void {
   );
 }
 
-function accountOf(caller: Caller, { account }: Wish): string {
+export function accountOf(caller: Caller, { account }: Pick<Wish, "account">): string {
   if (account === undefined || account === caller.account) return caller.account;
   if (caller.isOperator) return account;
   throw new AgentError(
@@ -94,7 +108,7 @@ function accountOf(caller: Caller, { account }: Wish): string {
   );
 }
 
-function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
+export function checkAccess(target: Buffer<Live>, { access, share }: Pick<Wish, "access" | "share">): Share {
   const { name, definition, device } = target;
   if (access === "read-only") return share ?? "shared";
   if (definition.share === "shared") {
@@ -128,6 +142,26 @@ function checkLimits(core: Core, account: string, waits: boolean): void {
       "LIMIT",
       `${account} waits in ${waiting} places already, the most that one uid may. Withdraw some.`,
     );
+}
+
+function reserved(
+  target: Buffer<Live>,
+  wanted: { account: string; share: Share; leaseMs: number },
+  now: number,
+  beginsWithinMs: number,
+): AgentError {
+  const { from, to } = firstInTheWay(target.reservations, wanted, now, now + beginsWithinMs + wanted.leaseMs)!;
+  const left = from - now - beginsWithinMs;
+  const most =
+    left > 0 ? `A lease of ${formatDuration(left)} fits before (shorten: true takes what fits); or wait` : "Wait";
+  return new AgentError(
+    "RESERVED",
+    `Buffer "${target.name}" is reserved from ${iso(from)} to ${iso(to)}, and a lease of ${formatDuration(wanted.leaseMs)} would run into that. ${most} in line (wait: true).`,
+  );
+}
+
+export function iso(at: number): string {
+  return new Date(at).toISOString();
 }
 
 function busy(target: Buffer<Live>): AgentError {

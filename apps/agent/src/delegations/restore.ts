@@ -5,7 +5,7 @@ import { OPENED_ANEW } from "../devices/vfio.ts";
 import { confirm, end } from "../revocation/end.ts";
 import { forget, hear, knownInstances, type Testimony } from "../wardens/last-word.ts";
 import { type Live, newLive, type Record, recordOf } from "./live.ts";
-import { advanceAll, startOffer } from "./queue.ts";
+import { advanceAll, startOffer, startWait } from "./queue.ts";
 
 const LISTEN_AGAIN_MS = 100;
 
@@ -30,6 +30,7 @@ function resume(core: Core, record: Record): void {
   core.ledger.add(live);
   if (!target) end(core, [live], "device-lost", "agent");
   else if (record.state === "offered") startOffer(core, live);
+  else startWait(core, live);
 }
 
 /**

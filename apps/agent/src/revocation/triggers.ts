@@ -6,8 +6,10 @@ import { end } from "./end.ts";
 export function onDeadline(core: Core, live: Live): void {
   const now = core.clock.now();
   const due = (at: number | null | undefined): boolean => at != null && at <= now;
-  const { state, expiresAt } = live.record;
-  if (state === "offered" && due(live.lapsesAt)) return end(core, [live], "lapsed", "agent");
+  const { state, expiresAt, reservation } = live.record;
+  if (state === "offered" && due(live.lapsesAt))
+    return end(core, [live], reservation === null ? "lapsed" : "no-show", "agent");
+  if (state === "waiting" && due(live.lapsesAt)) return end(core, [live], "lapsed", "agent");
   if (state !== "active") return;
   if (due(live.announced?.at)) return end(core, [live], live.announced!.reason, live.announced!.actor);
   if (due(live.leaseEndsAt)) return end(core, [live], "expired", "agent");

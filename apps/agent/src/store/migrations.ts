@@ -91,4 +91,23 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM tokens WHERE expires_at <= NEW.created_at;
   END;
   `,
+  `
+  CREATE TABLE reservations (
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER audit_reservation AFTER INSERT ON audit
+    WHEN NEW.action IN ('reservation.created', 'reservation.cancelled', 'reservation.missed') BEGIN
+    INSERT INTO reservations VALUES
+      (json_extract(NEW.detail, '$.id'), json_extract(NEW.detail, '$.state'), coalesce(json_extract(NEW.detail, '$.from'), 0), NEW.detail)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = json_patch(record, excluded.record);
+  END;
+  -- The row that makes a delegation of it: both or neither.
+  CREATE TRIGGER audit_reservation_begun AFTER INSERT ON audit WHEN NEW.action = 'reservation.begun' BEGIN
+    UPDATE reservations SET state = 'begun', record = json_patch(record, json_object('state', 'begun', 'delegation', NEW.delegation))
+    WHERE id = json_extract(NEW.detail, '$.reservation');
+  END;
+  `,
 ];

@@ -1,7 +1,15 @@
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
-import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
+import {
+  account,
+  bufferName,
+  duration,
+  exporterOption,
+  leaseOption,
+  purposeOption,
+  shortenOption,
+} from "../arguments.ts";
 import { describeAccess, describePlace } from "../output/delegation.ts";
 import { printJson, printLong } from "../output/print.ts";
 import { relative } from "../output/time.ts";
@@ -27,6 +35,7 @@ export function addDelegate(program: Command): void {
     .option("--read-only", "reading is enough")
     .option("--shared", "others who share may have it at the same time")
     .option("--wait", "stand in line where it is taken")
+    .addOption(shortenOption())
     .option("--keep", "it stays when the client that claimed it disconnects")
     .addOption(purposeOption())
     .addOption(exporterOption())
