@@ -16,12 +16,14 @@ import { advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
+import { Drains } from "./devices/drains.ts";
 import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
 import { beginDue } from "./reservations/begin.ts";
 import { Book } from "./reservations/book.ts";
+import { watchDrains } from "./revocation/drain.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
@@ -59,6 +61,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     closers.push(() => devices.close());
     await devices.start();
     restore(core);
+    watchDrains(core);
     beginDue(core);
     watchStore(core);
     await openDoors(core, closers);
@@ -97,7 +100,8 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
   store.onRow = () => audited.notify();
   const ledger = new Ledger(store, clock, changed);
   const reservations = new Book(store);
-  const devices = new Devices(config.devices, { stateDirectory, clock, log }, (device) => ({
+  const drains = new Drains(store);
+  const devices = new Devices(config.devices, { stateDirectory, clock, log, drains }, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
       changed.notify();
@@ -112,10 +116,11 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     store,
     ledger,
     devices: devices.byName,
+    drains,
     buffers: new Buffers<Live>(store, devices.byName, reservations.byBuffer),
     reservations,
     reserved: new Signal(ledger.changed),
-    alarms: { reservations: null },
+    alarms: { reservations: null, drains: null },
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
@@ -149,7 +154,9 @@ function watchStore(core: Core): void {
       core.sessions.load();
       core.tokens.load();
       core.reservations.load();
+      core.drains.load();
       restore(core);
+      watchDrains(core);
       beginDue(core);
       core.changed.notify();
     }

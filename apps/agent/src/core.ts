@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
+import type { Drains } from "./devices/drains.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
 import type { Book } from "./reservations/book.ts";
@@ -21,6 +22,7 @@ export interface Core {
   readonly clock: Deadlines;
   readonly store: Store;
   readonly devices: ReadonlyMap<string, Device>;
+  readonly drains: Drains;
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
   readonly reservations: Book;
@@ -41,7 +43,7 @@ export interface Core {
   /** Woken when a reservation comes or goes, which moves turns too. */
   readonly reserved: Signal;
   /** When something of the wall clock is to be looked at. */
-  readonly alarms: { reservations: Deadline | null };
+  readonly alarms: { reservations: Deadline | null; drains: Deadline | null };
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
 }

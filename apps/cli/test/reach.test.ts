@@ -27,6 +27,8 @@ const COMMANDS: Record<Method, string> = {
   "devices.list": "devices",
   "devices.suspend": "device suspend sim0",
   "devices.resume": "device resume sim0",
+  "devices.drain": "device drain sim0 --reason cleaning",
+  "devices.undrain": "device undrain sim0",
   "host.doctor": "doctor",
   "host.dmabufs": "dmabufs",
   "buffers.list": "buffers",

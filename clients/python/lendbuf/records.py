@@ -121,6 +121,15 @@ class Capability(TypedDict):
     mappable: bool
 
 
+class Drain(TypedDict):
+    """Nothing new of a device is lent for now."""
+
+    reason: str
+    until: Optional[int]
+    since: int
+    by: str
+
+
 class Device(TypedDict):
     name: str
     kind: str
@@ -131,6 +140,7 @@ class Device(TypedDict):
     exporters: List[Capability]
     access: Optional[str]
     suspended: bool
+    drained: Optional[Drain]
     pci: Optional[Dict[str, Any]]
     warden: Optional[Dict[str, Any]]
 

@@ -71,6 +71,17 @@ export const INPUTS = {
   /** Takes a device's memory from everybody for now. */
   "devices.suspend": z.strictObject({ name: Name }),
   "devices.resume": z.strictObject({ name: Name }),
+  /** Nothing new of it is lent until then, or until it is undrained. */
+  "devices.drain": z.strictObject({
+    name: Name,
+    reason: z.string().min(1).max(200),
+    until: At.optional(),
+    /** Do not wait for the leases to run out: end them after notice. */
+    now: z.boolean().default(false),
+    /** Defaults to the agent's. */
+    noticeMs: z.int().min(0).max(86_400_000).optional(),
+  }),
+  "devices.undrain": z.strictObject({ name: Name }),
   "host.doctor": None,
   "buffers.list": z
     .strictObject({
@@ -270,6 +281,8 @@ interface Outputs {
   "devices.list": Device[];
   "devices.suspend": Device;
   "devices.resume": Device;
+  "devices.drain": Device;
+  "devices.undrain": Device;
   "host.doctor": Diagnosis;
   "buffers.list": Page<BufferView, string>;
   "buffers.get": BufferView;

@@ -10,6 +10,8 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "devices.list": "query",
   "devices.suspend": "mutation",
   "devices.resume": "mutation",
+  "devices.drain": "mutation",
+  "devices.undrain": "mutation",
   "host.doctor": "query",
   "host.dmabufs": "query",
   "buffers.list": "query",

@@ -79,6 +79,11 @@ function warningsOf({ store, devices, counts, limits }: Status): string[] {
     warnings.push(`The database was corrupt at this start. It was kept as ${store.keptAside}; the books begin anew.`);
   for (const device of devices)
     if (device.problem) warnings.push(`Device ${device.name} is ${device.state}: ${device.problem}`);
+  for (const { name, drained } of devices)
+    if (drained)
+      warnings.push(
+        `Nothing new of ${name} is lent${drained.until === null ? "" : ` until ${new Date(drained.until).toISOString()}`}: ${drained.reason} (${drained.by}).`,
+      );
   if (counts.unproven > 0)
     warnings.push(
       `${counts.unproven} delegations ended without a proof that their memory is out of reach: see \`lendbuf delegations\`.`,

@@ -1,8 +1,10 @@
+import type { Drain } from "@lendbuf/shared/device";
 import { firstInTheWay, leaseThatFits } from "./ahead.ts";
 import type { Buffer, Occupant } from "./buffer.ts";
 
 interface Turns {
   changes: number;
+  drain: Drain | null;
   /** In the queue's order. */
   at: (number | null)[];
 }
@@ -14,10 +16,12 @@ const known = new WeakMap<object, Turns>();
  * can tell: while an end before it waits for the kernel, or the device is not there.
  */
 export function turnOf(buffer: Buffer, place: number): number | null {
-  if (!buffer.device.isReady) return null;
+  const { changes, device } = buffer;
+  const { drain } = device;
+  if (!device.isReady || drain?.until === null) return null;
   let turns = known.get(buffer);
-  if (turns?.changes !== buffer.changes)
-    known.set(buffer, (turns = { changes: buffer.changes, at: turnsOf(buffer, Date.now()) }));
+  if (turns?.changes !== changes || turns.drain !== drain)
+    known.set(buffer, (turns = { changes, drain, at: turnsOf(buffer, Math.max(Date.now(), drain?.until ?? 0)) }));
   const at = turns.at[place] ?? null;
   return at === null ? null : Math.max(at, Date.now());
 }
@@ -29,18 +33,18 @@ interface Group {
   until: number | null;
 }
 
-/** Plays the queue through with nobody giving anything back before its time. */
-function turnsOf({ occupants, queue, reservations }: Buffer, now: number): (number | null)[] {
+/** Plays the queue through with nobody giving anything back before its time, and nothing new lent before that moment. */
+function turnsOf({ occupants, queue, reservations }: Buffer, begin: number): (number | null)[] {
   const [first] = occupants;
   let group: Group | undefined = first && {
     share: first.record.share,
-    from: now,
-    until: latest([...occupants].map(({ record }) => latestEnd(record))),
+    from: begin,
+    until: latest([...[...occupants].map(({ record }) => latestEnd(record)), begin]),
   };
   return queue.map(({ record }) => {
     const { share } = record;
     const joins: boolean = group?.share === "shared" && share === "shared";
-    const free: number | null = group ? (joins ? group.from : group.until) : now;
+    const free: number | null = group ? (joins ? group.from : group.until) : begin;
     const from = free === null ? null : afterReservations(reservations, record, free);
     const until = from === null ? null : endOf(record, from + record.offerMs);
     group = { share, from, until: joins ? latest([group!.until, until]) : until };

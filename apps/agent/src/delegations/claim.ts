@@ -9,7 +9,7 @@ import { end, revokeOldExport } from "../revocation/end.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { runOut } from "./lease.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
-import { consider, request, type Wish } from "./request.ts";
+import { checkDrained, consider, request, type Wish } from "./request.ts";
 
 /** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
 export async function claim(
@@ -33,7 +33,8 @@ export async function claim(
       `Delegation ${id} still waits in line, at place ${live.target.queue.indexOf(live) + 1}. Follow it until it is offered.`,
     );
   if (outcome === "ENDED") throw alreadyEnded(core, id);
-  if (live.record.state === "active") await replaceOldExport(core, live);
+  if (live.record.state === "offered") checkDrained(live.target.device);
+  else await replaceOldExport(core, live);
 
   checkPresent(claimant);
   const chosen = choose(core, live.target, live.record.exporter);

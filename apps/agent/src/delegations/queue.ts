@@ -8,7 +8,7 @@ import type { Live, Record } from "./live.ts";
  * run into a reservation waits until it is over; meanwhile those who would not may pass.
  */
 export function advance(core: Core, buffer: Buffer<Live>): void {
-  for (let place = 0; place < buffer.queue.length && buffer.device.isReady; ) {
+  for (let place = 0; place < buffer.queue.length && buffer.device.lends; ) {
     const next = buffer.queue[place]!;
     const { record } = next;
     if (!buffer.admits(record.share)) return;

@@ -56,6 +56,7 @@ export function consider(
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
     target.device.readyWarden();
+    checkDrained(target.device);
     throw isNext ? reserved(target, wanted, now, beginsWithinMs) : busy(target);
   }
   return {
@@ -86,7 +87,7 @@ export function consider(
 function isFree(target: Buffer<Live>, share: Share, now: number): boolean {
   const { queue, reservations, device } = target;
   const waitsLonger = ({ record }: Live) => leaseThatFits(reservations, record, now, now + record.offerMs) === null;
-  return device.isReady && target.admits(share) && queue.every(waitsLonger);
+  return device.lends && target.admits(share) && queue.every(waitsLonger);
 }
 
 /** @throws AgentError LIMIT */
@@ -157,6 +158,16 @@ function reserved(
   return new AgentError(
     "RESERVED",
     `Buffer "${target.name}" is reserved from ${iso(from)} to ${iso(to)}, and a lease of ${formatDuration(wanted.leaseMs)} would run into that. ${most} in line (wait: true).`,
+  );
+}
+
+/** @throws AgentError DRAINED */
+export function checkDrained({ name, drain }: Buffer<Live>["device"]): void {
+  if (!drain) return;
+  const until = drain.until === null ? "until somebody lifts that" : `until ${iso(drain.until)}`;
+  throw new AgentError(
+    "DRAINED",
+    `Nothing new of ${name} is lent ${until}: ${drain.reason} (${drain.by}). Ask again then, or stand in line (wait: true).`,
   );
 }
 

@@ -6,7 +6,7 @@ import type { Buffer } from "../buffers/buffer.ts";
 import { latestEnd } from "../buffers/turns.ts";
 import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
-import { accountOf, checkAccess, checkLease, iso } from "../delegations/request.ts";
+import { accountOf, checkAccess, checkDrained, checkLease, iso } from "../delegations/request.ts";
 import { expect } from "./begin.ts";
 import type { Booking } from "./record.ts";
 
@@ -24,6 +24,7 @@ export function reserve(core: Core, caller: Caller, wish: Wish): Booking {
   checkTimes(core, wish);
   checkCount(core, account);
   const fields = { buffer: target.name, account, requestedBy: caller.account, state: "booked" } as const;
+  checkNotDrainedThen(target, from);
   const asked = { from, to, access, share, keep, purpose, exporter };
   checkFree(target, { ...asked, account });
   const booking = core.reservations.create(
@@ -58,6 +59,11 @@ function checkCount(core: Core, account: string): void {
       "LIMIT",
       `${account} has ${reservationsPerUid} reservations, the most that one uid may have. Cancel some.`,
     );
+}
+
+/** @throws AgentError DRAINED */
+function checkNotDrainedThen({ device }: Buffer<Live>, from: number): void {
+  if (device.drain?.until != null && from < device.drain.until) checkDrained(device);
 }
 
 type Asked = Pick<Booking, "account" | "share" | "from" | "to">;

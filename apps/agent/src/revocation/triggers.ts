@@ -1,3 +1,4 @@
+import type { EndReason } from "@lendbuf/shared/delegation";
 import type { Core } from "../core.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
 import { end } from "./end.ts";
@@ -37,13 +38,7 @@ export function onDisconnect(core: Core, claimant: Claimant): void {
 }
 
 /** Tells the client now and takes the memory when the time is up. An earlier end stays as it is. */
-export function announce(
-  core: Core,
-  live: Live,
-  noticeMs: number,
-  reason: "operator" | "released",
-  actor: string,
-): void {
+export function announce(core: Core, live: Live, noticeMs: number, reason: EndReason, actor: string): void {
   const at = core.clock.now() + noticeMs;
   if (live.leaseEndsAt !== null && live.leaseEndsAt <= at) return;
   if (live.announced && live.announced.at <= at) return;

@@ -110,4 +110,14 @@ export const MIGRATIONS: readonly string[] = [
     WHERE id = json_extract(NEW.detail, '$.reservation');
   END;
   `,
+  `
+  CREATE TABLE drains (device TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_device_drained AFTER INSERT ON audit WHEN NEW.action = 'device.drained' BEGIN
+    INSERT INTO drains VALUES (json_extract(NEW.detail, '$.device'), json_remove(NEW.detail, '$.device'))
+    ON CONFLICT (device) DO UPDATE SET record = excluded.record;
+  END;
+  CREATE TRIGGER audit_device_undrained AFTER INSERT ON audit WHEN NEW.action = 'device.undrained' BEGIN
+    DELETE FROM drains WHERE device = json_extract(NEW.detail, '$.device');
+  END;
+  `,
 ];
