@@ -18,11 +18,15 @@ export interface Config {
   maxLeaseMs: number;
   /** How long an offer stands that names no time of its own. */
   offerMs: number;
+  /** The highest priority that an account may ask with; 0 for all others. */
+  priorities: ReadonlyMap<string, number>;
   reservationsPerUid: number;
   maxAheadMs: number;
   /** How long a reservation whose time has come waits to be claimed. */
   noShowMs: number;
-  /** How long before a lease's end its client is told. */
+  /** How long before a lease's end its client is told, the longest first. */
+  noticesMs: readonly number[];
+  /** The shortest of these: how long before an end that the agent itself announces. */
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
@@ -67,6 +71,12 @@ const OPTIONS = {
     value: "TIME",
     help: "how long an unclaimed offer stands (2m)",
   },
+  priority: {
+    type: "string",
+    env: "LENDBUF_PRIORITY",
+    value: "ACCOUNT=N,…",
+    help: "the highest priority with which an account may ask: uid:1000=10 (0)",
+  },
   "max-reservations": {
     type: "string",
     env: "LENDBUF_MAX_RESERVATIONS",
@@ -88,8 +98,8 @@ const OPTIONS = {
   notice: {
     type: "string",
     env: "LENDBUF_NOTICE",
-    value: "TIME",
-    help: "how long before a lease's end its client is told (1m)",
+    value: "TIME,…",
+    help: "how long before a lease's end its client is told, each time (10m,1m)",
   },
   "max-connections": { type: "string", env: "LENDBUF_MAX_CONNECTIONS", value: "N", help: "connections per uid (256)" },
   "max-delegations": {
@@ -177,6 +187,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
     );
   }
+  const noticesMs = durations(of("notice"), "10m,1m");
   return {
     port: number(of("port"), 7117, 0, 65_535),
     stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
@@ -187,10 +198,12 @@ export function readConfig(args: string[], environment: Environment, uid: number
     waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
     maxLeaseMs: duration(of("max-lease"), "7d"),
     offerMs: duration(of("offer-time"), "2m"),
+    priorities: priorities(of("priority")),
     reservationsPerUid: number(of("max-reservations"), 32, 0, 1_000_000),
     maxAheadMs: duration(of("max-ahead"), "90d"),
     noShowMs: duration(of("no-show"), "15m"),
-    noticeMs: duration(of("notice"), "1m"),
+    noticesMs,
+    noticeMs: noticesMs.at(-1)!,
     confirmMs: 5000,
     durability: durability(of("durability")),
     devices: {
@@ -234,6 +247,13 @@ function duration(given: Given, otherwise: string): number {
   if (!value || !Number.isSafeInteger(value))
     throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
   return value;
+}
+
+/** The longest first. */
+function durations(given: Given, otherwise: string): number[] {
+  const texts = (given?.value ?? otherwise).split(",");
+  const values = texts.map((value) => duration({ value, from: given?.from ?? "" }, otherwise));
+  return values.sort((one, other) => other - one);
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {
@@ -280,6 +300,19 @@ function functions(given: Given): string[] {
         `${given!.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
       );
   return functions;
+}
+
+function priorities(given: Given): Map<string, number> {
+  return new Map(
+    listed(given).map((text) => {
+      const [, account, priority] = /^(uid:\d{1,10})=(\d{1,3})$/.exec(text) ?? [];
+      if (account === undefined || Number(priority) > 100)
+        throw new ConfigError(
+          `${given!.from} has "${text}"; it takes accounts with numbers up to 100, as uid:1000=10.`,
+        );
+      return [account, Number(priority)];
+    }),
+  );
 }
 
 function names(given: Given): string[] {

@@ -153,6 +153,13 @@ export const widthOption = () =>
 
 export const shortenOption = () => new Option("--shorten", "have it for less where a reservation comes first");
 
+export const priorityOption = () =>
+  new Option("--priority <number>", "goes before less in line, -100 to 100 (default: 0)").argParser((text) => {
+    const priority = /^-?\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(Math.abs(priority) <= 100)) throw new InvalidArgumentError("A priority is a number from -100 to 100.");
+    return priority;
+  });
+
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 
 function name(text: string, command: string): string {

@@ -17,6 +17,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
+import { addHandOver } from "./commands/hand-over.ts";
 import { addHolders } from "./commands/holders.ts";
 import { addLogin } from "./commands/login.ts";
 import { addMan } from "./commands/man.ts";
@@ -83,7 +84,8 @@ export function buildProgram(): Command {
   ])
     add(program);
   program.commandsGroup("Lend and borrow:");
-  for (const add of [addExec, addDelegate, addClaim, addExtend, addReserve, addSync, addRelease]) add(program);
+  for (const add of [addExec, addDelegate, addClaim, addExtend, addHandOver, addReserve, addSync, addRelease])
+    add(program);
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
   program.commandsGroup("Come in over HTTP:");

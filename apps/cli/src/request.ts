@@ -10,6 +10,7 @@ export interface RequestOptions {
   purpose?: string;
   exporter?: Exporter;
   shorten?: boolean;
+  priority?: number;
 }
 
 /** Leaves out what was not said: the agent knows the defaults. */
@@ -22,6 +23,7 @@ export function requestOf(buffer: string, options: RequestOptions): Input<"deleg
     ...(options.wait && { wait: true }),
     ...(options.purpose && { purpose: options.purpose }),
     ...(options.shorten && { shorten: true }),
+    ...(options.priority && { priority: options.priority }),
     ...(options.exporter && { exporter: options.exporter }),
   };
 }

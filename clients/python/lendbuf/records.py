@@ -14,6 +14,7 @@ class Ending(TypedDict):
 
     reason: str
     at: int
+    told: int
 
 
 class Revocation(TypedDict):
@@ -50,6 +51,7 @@ class Delegation(TypedDict):
     share: str
     keep: bool
     purpose: Optional[str]
+    priority: int
     exporter: Optional[str]
     size: int
     leaseMs: int

@@ -56,6 +56,8 @@ const RequestFields = {
   purpose: Purpose,
   /** By which the memory is lent; defaults to the device's first that works. */
   exporter: z.enum(EXPORTERS).nullable().default(null),
+  /** Goes before less in line; those who have it and have less are told to go. Above 0: for operators, and accounts that the agent was told of. */
+  priority: z.int().min(-100).max(100).default(0),
   /** Have it for less than `leaseMs` where a reservation of somebody else comes before its end. */
   shorten: z.boolean().default(false),
 };
@@ -157,6 +159,13 @@ export const INPUTS = {
     /** Defaults to all that follows. */
     length: z.int().positive().optional(),
     width: z.literal(WIDTHS).default(32),
+  }),
+  /** What is left of a lease becomes another account's. */
+  "delegations.handOver": z.strictObject({
+    id: Id,
+    account: Account,
+    /** How long the other has to claim it. */
+    offerMs: z.int().positive().max(86_400_000).optional(),
   }),
   "delegations.release": z.strictObject({ id: Id }),
   "delegations.revoke": z.strictObject({
@@ -301,6 +310,7 @@ interface Outputs {
   "delegations.borrow": Claimed;
   "delegations.extend": Delegation;
   "delegations.sync": Synced;
+  "delegations.handOver": Delegation;
   "delegations.release": Delegation;
   "delegations.revoke": Delegation[];
   "delegations.revokeAll": RevokeSummary;

@@ -31,6 +31,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "delegations.borrow": "mutation",
   "delegations.extend": "mutation",
   "delegations.sync": "mutation",
+  "delegations.handOver": "mutation",
   "delegations.release": "mutation",
   "delegations.revoke": "mutation",
   "delegations.revokeAll": "mutation",

@@ -6,6 +6,7 @@ import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
+import { handOver } from "../delegations/hand-over.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
 import { sync } from "../delegations/sync.ts";
@@ -74,12 +75,12 @@ export const delegationsRouter = router({
   claim: input("delegations.claim").mutation(async ({ ctx, input }): Promise<Output<"delegations.claim">> => {
     const reply = fdReplyOf(ctx);
     const { live, fd } = await claim(ctx.core, ctx.caller, reply.claimant, input.id);
-    return handOver(ctx.core, reply, live, fd);
+    return handFd(ctx.core, reply, live, fd);
   }),
   borrow: input("delegations.borrow").mutation(async ({ ctx, input }): Promise<Output<"delegations.borrow">> => {
     const reply = fdReplyOf(ctx);
     const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, () => ctx.signal);
-    return handOver(ctx.core, reply, live, fd);
+    return handFd(ctx.core, reply, live, fd);
   }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
     const live = own(core, caller, input.id, "extend");
@@ -95,6 +96,15 @@ export const delegationsRouter = router({
           `Delegation ${id} belongs to ${live.record.account}; you are ${caller.account}. Only its account copies; an operator uses \`lendbuf peek\` and \`poke\`.`,
         );
       return sync(live, part);
+    },
+  ),
+  handOver: input("delegations.handOver").mutation(
+    async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.handOver">> => {
+      const { id, account, offerMs = core.config.offerMs } = input;
+      const live = own(core, caller, id, "hand over");
+      const heir = handOver(core, caller, live, account, offerMs);
+      await ended(core, [live], core.config.confirmMs);
+      return viewOf(heir);
     },
   ),
   release: input("delegations.release").mutation(
@@ -131,7 +141,7 @@ export const delegationsRouter = router({
   ),
 });
 
-function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
+function handFd(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
   return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
 }

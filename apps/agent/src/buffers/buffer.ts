@@ -30,6 +30,8 @@ export class Buffer<Holder extends Occupant = Occupant> {
   readonly queue: Holder[] = [];
   /** Counts what changes about those. */
   changes = 0;
+  /** Somebody in line has had the end of those who have it announced. */
+  isPreempted = false;
 
   readonly #ahead: ReadonlyMap<string, readonly Ahead[]>;
 

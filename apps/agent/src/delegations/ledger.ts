@@ -104,7 +104,7 @@ export class Ledger {
   /** Wakes at the next of the delegation's times. */
   schedule(live: Live): void {
     live.deadline?.cancel();
-    const times = [live.lapsesAt, live.noticeAt, live.leaseEndsAt, live.announced?.at ?? null].filter(
+    const times = [live.lapsesAt, live.noticesAt[0] ?? null, live.leaseEndsAt, live.announced?.at ?? null].filter(
       (time) => time !== null,
     );
     live.deadline = times.length > 0 ? this.#clock.at(Math.min(...times), () => this.onDeadline(live)) : null;
@@ -204,6 +204,7 @@ function newRecordOf(record: Record): Partial<Record> {
     offerMs: record.offerMs,
     requestedAt: record.requestedAt,
     purpose: record.purpose ?? undefined,
+    priority: record.priority || undefined,
     offeredAt: record.offeredAt ?? undefined,
     offerEndsAt: record.offerEndsAt ?? undefined,
     claimedAt: record.claimedAt ?? undefined,

@@ -37,6 +37,7 @@ export interface Record {
   readonly share: Share;
   readonly keep: boolean;
   readonly purpose: string | null;
+  readonly priority: number;
   /** The one that was wished for; from its claim on, the one that it got. */
   exporter: Exporter | null;
   readonly size: number;
@@ -75,8 +76,8 @@ export interface Live {
   exported: LiveExport | null;
   /** Boot-clock milliseconds. */
   lapsesAt: number | null;
-  /** When the client is told that its lease runs out. */
-  noticeAt: number | null;
+  /** When the client is told that its lease runs out, or the end comes that was announced; the next comes first. */
+  noticesAt: number[];
   leaseEndsAt: number | null;
   /** An end that somebody announced. */
   announced: { at: number; reason: EndReason; actor: string } | null;
@@ -109,7 +110,7 @@ export function newLive(record: Record, target: Buffer<Live>): Live {
     claimant: null,
     exported: null,
     lapsesAt: null,
-    noticeAt: null,
+    noticesAt: [],
     leaseEndsAt: null,
     announced: null,
     deadline: null,
@@ -128,6 +129,7 @@ export function recordOf(stored: Partial<Record>): Record {
 export const BLANK = {
   keep: false,
   purpose: null,
+  priority: 0,
   exporter: null,
   reason: null,
   offeredAt: null,
@@ -146,14 +148,14 @@ export const BLANK = {
   export: null,
 } satisfies Partial<Record>;
 
-/** Whether it is before the other in line: what was reserved, or takes another's place, before what was not, and the older before the newer. */
+/** Whether it is before the other in line: what was reserved or takes another's place first, then by priority, then the older before the newer. */
 export function goesBefore(one: Record, other: Record): boolean {
   const [rank, otherRank] = [rankOf(one), rankOf(other)];
   return rank === otherRank ? one.id < other.id : rank > otherRank;
 }
 
-function rankOf({ reservation, renews }: Record): number {
-  return reservation === null && renews === null ? 0 : 1;
+function rankOf({ reservation, renews, priority }: Record): number {
+  return reservation === null && renews === null ? priority : Number.POSITIVE_INFINITY;
 }
 
 /** How every door shows it. */
@@ -188,6 +190,7 @@ export function viewOfRecord(record: Record): Delegation {
     share: record.share,
     keep: record.keep,
     purpose: record.purpose,
+    priority: record.priority,
     exporter: record.exporter,
     size: record.size,
     leaseMs: record.leaseMs,

@@ -9,8 +9,22 @@ import { offerFields, startOffer } from "./queue.ts";
 export function renew(core: Core, ended: Live, leftMs: number): void {
   const { record, target } = ended;
   if (leftMs <= 0 || target.device.drain || !target.admits(record.share)) return;
-  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs } = record;
-  const wish = { buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs };
+  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs, priority } =
+    record;
+  const wish = {
+    buffer,
+    device,
+    account,
+    requestedBy,
+    access,
+    share,
+    keep,
+    purpose,
+    exporter,
+    size,
+    offerMs,
+    priority,
+  };
   try {
     const live = core.ledger.create(
       {

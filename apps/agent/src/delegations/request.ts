@@ -7,6 +7,7 @@ import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { BLANK, type Live, type Record } from "./live.ts";
+import { preempt } from "./preempt.ts";
 import { offerFields, startOffer } from "./queue.ts";
 
 export interface Wish {
@@ -19,6 +20,7 @@ export interface Wish {
   purpose: string | null;
   exporter: Exporter | null;
   shorten?: boolean | undefined;
+  priority?: number | undefined;
   /** For whom, where an operator asks; else the caller. */
   account?: string | undefined;
   offerMs?: number | undefined;
@@ -33,6 +35,7 @@ export function request(core: Core, caller: Caller, wish: Wish, client: Record["
     action: "delegation.requested",
   });
   if (free) startOffer(core, live);
+  else preempt(core, live, caller.actor);
   return live;
 }
 
@@ -46,6 +49,7 @@ export function consider(
   const target = core.buffers.get(wish.buffer);
   const account = accountOf(caller, wish);
   const share = checkAccess(target, wish);
+  const priority = priorityOf(core, caller, wish);
   checkLease(core, wish.leaseMs);
   checkExporter(core, target, wish.exporter);
   const now = Date.now();
@@ -72,6 +76,7 @@ export function consider(
       share,
       keep: wish.keep,
       purpose: wish.purpose,
+      priority,
       exporter: wish.exporter,
       size: target.size,
       leaseMs: free ? fits : wish.leaseMs,
@@ -109,6 +114,16 @@ export function accountOf(caller: Caller, { account }: Pick<Wish, "account">): s
   );
 }
 
+/** @throws AgentError NOT_ALLOWED */
+function priorityOf({ config }: Core, caller: Caller, { priority = 0 }: Pick<Wish, "priority">): number {
+  const most = config.priorities.get(caller.account) ?? 0;
+  if (caller.isOperator || priority <= most) return priority;
+  throw new AgentError(
+    "NOT_ALLOWED",
+    `${caller.account} may ask with a priority of ${most} at most, not ${priority}. An operator asks with any, and the agent is told what an account may by --priority ${caller.account}=${priority}.`,
+  );
+}
+
 export function checkAccess(target: Buffer<Live>, { access, share }: Pick<Wish, "access" | "share">): Share {
   const { name, definition, device } = target;
   if (access === "read-only") return share ?? "shared";
@@ -130,7 +145,7 @@ function checkExporter(core: Core, target: Buffer<Live>, wanted: Exporter | null
   if (target.device.isReady) checkRevocable(core, target, target.device.exporter(wanted));
 }
 
-function checkLimits(core: Core, account: string, waits: boolean): void {
+export function checkLimits(core: Core, account: string, waits: boolean): void {
   const { delegationsPerUid, waitingPerUid } = core.config;
   const { total, waiting } = core.ledger.countOf(account);
   if (total >= delegationsPerUid)

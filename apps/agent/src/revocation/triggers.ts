@@ -7,19 +7,24 @@ import { end } from "./end.ts";
 export function onDeadline(core: Core, live: Live): void {
   const now = core.clock.now();
   const due = (at: number | null | undefined): boolean => at != null && at <= now;
-  const { state, expiresAt, reservation } = live.record;
+  const { state, reservation } = live.record;
   if (state === "offered" && due(live.lapsesAt))
     return end(core, [live], reservation === null ? "lapsed" : "no-show", "agent");
   if (state === "waiting" && due(live.lapsesAt)) return end(core, [live], "lapsed", "agent");
   if (state !== "active") return;
   if (due(live.announced?.at)) return end(core, [live], live.announced!.reason, live.announced!.actor);
   if (due(live.leaseEndsAt)) return end(core, [live], "expired", "agent");
-  if (due(live.noticeAt)) {
-    live.noticeAt = null;
-    if (!live.announced && expiresAt !== null)
-      core.ledger.show([live], { ending: { reason: "expired", at: expiresAt } });
-  }
+  if (due(live.noticesAt[0])) warn(core, live, now);
   core.ledger.schedule(live);
+}
+
+/** Tells its client that the end is near; again at each notice. */
+function warn(core: Core, live: Live, now: number): void {
+  const { expiresAt, ending } = live.record;
+  live.noticesAt = live.noticesAt.filter((at) => at > now);
+  const told = (ending?.told ?? 0) + 1;
+  if (ending && live.announced) core.ledger.show([live], { ending: { ...ending, told } });
+  else if (expiresAt !== null) core.ledger.show([live], { ending: { reason: "expired", at: expiresAt, told } });
 }
 
 /** A client has gone: what it claimed ends with it, unless it was to be kept. */
@@ -46,7 +51,8 @@ export function announce(core: Core, live: Live, noticeMs: number, reason: EndRe
   core.ledger.settle([live], {
     actor,
     action: "delegation.announced",
-    patch: { ending: { reason, at: Date.now() + noticeMs } },
+    patch: { ending: { reason, at: Date.now() + noticeMs, told: 1 } },
   });
+  live.noticesAt = core.config.noticesMs.filter((notice) => notice < noticeMs).map((notice) => at - notice);
   core.ledger.schedule(live);
 }

@@ -7,6 +7,7 @@ import {
   duration,
   exporterOption,
   leaseOption,
+  priorityOption,
   purposeOption,
   shortenOption,
 } from "../arguments.ts";
@@ -36,6 +37,7 @@ export function addDelegate(program: Command): void {
     .option("--shared", "others who share may have it at the same time")
     .option("--wait", "stand in line where it is taken")
     .addOption(shortenOption())
+    .addOption(priorityOption())
     .option("--keep", "it stays when the client that claimed it disconnects")
     .addOption(purposeOption())
     .addOption(exporterOption())
