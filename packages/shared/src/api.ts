@@ -18,7 +18,7 @@ import type { Diagnosis } from "./doctor.ts";
 import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Reservation } from "./reservation.ts";
-import type { Identity, LoginLink, Session, Token } from "./session.ts";
+import { type Identity, type LoginLink, type Session, TOKEN_SCOPES, type Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
 export const MAX_PAGE = 500;
@@ -222,6 +222,7 @@ export const INPUTS = {
   "sessions.end": z.strictObject({ id: z.string().max(64) }),
   "tokens.create": z.strictObject({
     name: z.string().min(1).max(64),
+    scope: z.enum(TOKEN_SCOPES).default("all"),
     lifeMs: z
       .int()
       .positive()

@@ -26,11 +26,16 @@ export interface Session {
   isCurrent: boolean;
 }
 
+/** `calendar`: it reads /calendar.ics and nothing else, so that it may stand in an address. */
+export const TOKEN_SCOPES = ["all", "calendar"] as const;
+export type TokenScope = (typeof TOKEN_SCOPES)[number];
+
 /** A script's way in over HTTP; its secret is shown once, when it is made. */
 export interface Token {
   id: string;
   name: string;
   account: string;
+  scope: TokenScope;
   createdAt: number;
   expiresAt: number;
 }

@@ -1,5 +1,5 @@
 import { AgentError } from "@lendbuf/shared/errors";
-import type { Token } from "@lendbuf/shared/session";
+import type { Token, TokenScope } from "@lendbuf/shared/session";
 import type { Store } from "../store/store.ts";
 import { fitsHash, hashSecret, newId, newSecret } from "./secret.ts";
 
@@ -13,6 +13,13 @@ interface Row {
   secret_hash: string;
   created_at: number;
   expires_at: number;
+  scope: TokenScope;
+}
+
+interface Wish {
+  name: string;
+  lifeMs: number;
+  scope: TokenScope;
 }
 
 /** The ways in for scripts over HTTP: `Authorization: Bearer lendbuf_ID_SECRET`. */
@@ -28,7 +35,7 @@ export class Tokens {
   }
 
   /** The secret is in the answer and nowhere else. @throws AgentError STORE_READ_ONLY, LIMIT */
-  create(account: string, name: string, lifeMs: number, actor: string): Token & { token: string } {
+  create(account: string, { name, lifeMs, scope }: Wish, actor: string): Token & { token: string } {
     if (this.list(account).length >= MAX_PER_ACCOUNT)
       throw new AgentError("LIMIT", `${account} has ${MAX_PER_ACCOUNT} tokens, the most it may have. Remove some.`);
     const secret = newSecret();
@@ -40,10 +47,17 @@ export class Tokens {
       secret_hash: hashSecret(secret),
       created_at: now,
       expires_at: now + lifeMs,
+      scope,
     };
     this.#store.recordWith(
-      { at: now, actor, action: "token.created", account, detail: { token: row.id, name, expiresAt: row.expires_at } },
-      "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?)",
+      {
+        at: now,
+        actor,
+        action: "token.created",
+        account,
+        detail: { token: row.id, name, expiresAt: row.expires_at, scope },
+      },
+      "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?)",
       ...Object.values(row),
     );
     return { ...show(row), token: `${PREFIX}_${row.id}_${secret}` };
@@ -95,5 +109,6 @@ export class Tokens {
 }
 
 function show(row: Row): Token {
-  return { id: row.id, name: row.name, account: row.account, createdAt: row.created_at, expiresAt: row.expires_at };
+  const { id, name, account, scope, created_at: createdAt, expires_at: expiresAt } = row;
+  return { id, name, account, scope, createdAt, expiresAt };
 }

@@ -30,16 +30,14 @@ export const sessionsRouter = router({
 });
 
 export const tokensRouter = router({
-  create: input("tokens.create").mutation(
-    ({ ctx: { core, caller }, input: { name, lifeMs } }): Output<"tokens.create"> => {
-      if (caller.door === "token")
-        throw new AgentError(
-          "WRONG_DOOR",
-          "A token cannot make another. Use `lendbuf token create` on the agent's host, or the dashboard.",
-        );
-      return core.tokens.create(caller.account, name, lifeMs, caller.actor);
-    },
-  ),
+  create: input("tokens.create").mutation(({ ctx: { core, caller }, input }): Output<"tokens.create"> => {
+    if (caller.door === "token")
+      throw new AgentError(
+        "WRONG_DOOR",
+        "A token cannot make another. Use `lendbuf token create` on the agent's host, or the dashboard.",
+      );
+    return core.tokens.create(caller.account, input, caller.actor);
+  }),
   list: input("tokens.list").query(
     ({ ctx: { core, caller } }): Output<"tokens.list"> =>
       core.tokens.list(caller.isOperator ? undefined : caller.account),

@@ -17,10 +17,10 @@ export function sessionsOf(core: Core, { headers }: IncomingMessage, port: numbe
 
 const MAX_COOKIES = 10;
 
-/** The caller behind a token. */
+/** The caller behind a token that may do everything that its account may. */
 export function callerOfToken(core: Core, request: IncomingMessage): Caller | undefined {
   const token = core.tokens.ofHeader(request.headers.authorization);
-  if (!token) return undefined;
+  if (token?.scope !== "all") return undefined;
   const { id, account, expiresAt } = token;
   return callerOf(uidOf(account), `token:${id}`, { door: "token", credential: id, expiresAt });
 }

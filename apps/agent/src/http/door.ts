@@ -6,6 +6,7 @@ import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../api/router.ts";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
+import { answerCalendar } from "./calendar.ts";
 import { callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
 import { guard, type Refusal } from "./guard.ts";
@@ -89,6 +90,7 @@ export class HttpDoor {
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });
       if (path === "/healthz") return this.#health(response);
+      if (path === "/calendar.ics") return answerCalendar(this.#core, request, response);
       if (this.#files) return this.#files.answer(request, response, path);
       refuse(response, NOT_BUILT);
     } catch (cause) {

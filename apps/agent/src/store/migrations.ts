@@ -120,4 +120,7 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM drains WHERE device = json_extract(NEW.detail, '$.device');
   END;
   `,
+  `
+  ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'all';
+  `,
 ];

@@ -1,3 +1,5 @@
+import type { Calls } from "@lendbuf/client/calls";
+import type { Output } from "@lendbuf/shared/api";
 import type { Token } from "@lendbuf/shared/session";
 import type { Command } from "commander";
 import { duration } from "../arguments.ts";
@@ -12,9 +14,23 @@ const COLUMNS: readonly Column<Token>[] = [
   { title: "ID", cell: ({ id }) => id },
   { title: "NAME", cell: ({ name }) => name },
   { title: "ACCOUNT", cell: ({ account }) => account },
+  { title: "FOR", cell: ({ scope }) => scope, leaveOut: 2 },
   { title: "MADE", cell: ({ createdAt }) => clock(createdAt), leaveOut: 1 },
   { title: "ENDS", cell: ({ expiresAt }) => relative(expiresAt) },
 ];
+
+interface CreateOptions {
+  for?: number;
+  calendar?: boolean;
+  dryRun?: boolean;
+}
+
+async function printCalendar(agent: Calls, { id, token, expiresAt }: Output<"tokens.create">): Promise<void> {
+  const { url } = await agent.call("status.get");
+  const address = `${url}/calendar.ics?token=${token}`;
+  const until = `It is good until ${clock(expiresAt)}; \`lendbuf token remove ${id}\` ends it.`;
+  await printLong(`${address}\nSubscribe to it in a calendar on this host, or through ssh. ${until}`, address);
+}
 
 export function addToken(program: Command): void {
   const token = program.command("token").description("ways in for scripts over HTTP");
@@ -23,12 +39,18 @@ export function addToken(program: Command): void {
     .description("make a token; it is shown once")
     .argument("<name>", "what it is for")
     .option("--for <duration>", "how long it is good: 12h, 30d", duration)
+    .option("--calendar", "it reads the calendar and nothing else: prints the address to subscribe to")
     .addOption(dryRunOption())
-    .action((name: string, { for: lifeMs, dryRun }: { for?: number; dryRun?: boolean }, command: Command) =>
+    .action((name: string, { for: lifeMs, calendar, dryRun }: CreateOptions, command: Command) =>
       withAgent(command, async (agent, { json }) => {
         if (dryRun) return showPlan(plan(`make a token for ${(await agent.call("sessions.me")).account}`), json);
-        const made = await agent.call("tokens.create", { name, lifeMs });
+        const made = await agent.call("tokens.create", {
+          name,
+          lifeMs,
+          ...(calendar && { scope: "calendar" as const }),
+        });
         if (json) return printJson(made);
+        if (calendar) return printCalendar(agent, made);
         await printLong(
           `${made.token}\nSend it as "Authorization: Bearer …". It is good until ${clock(made.expiresAt)}; \`lendbuf token remove ${made.id}\` ends it.`,
           made.token,
