@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
+import { Accounts } from "./accounts/accounts.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
@@ -124,13 +125,14 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
+    accounts: new Accounts(store, config),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, clients: () => 0 },
+    doors: { url: null, remoteUrl: null, clients: () => 0, dismiss: () => {} },
     audited,
     changed,
   };
@@ -151,6 +153,7 @@ function watchStore(core: Core): void {
     if (wasRefusing && core.store.retry()) {
       core.ledger.learnNextId();
       core.buffers.load();
+      core.accounts.load();
       core.sessions.load();
       core.tokens.load();
       core.reservations.load();
@@ -175,8 +178,10 @@ async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): P
   const door = new HttpDoor(core, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
+  if (core.config.tls) core.doors.remoteUrl = await door.listenTls(core.config.tls);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;
+  core.doors.dismiss = (account) => broker.dismiss(account);
   closers.push(() => endExports(core));
 }

@@ -1,9 +1,12 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ACCOUNT } from "@lendbuf/shared/account";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
 
 export interface Config {
@@ -35,6 +38,14 @@ export interface Config {
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
+  /** Whose delegations viewers and members see. */
+  visibility: "all" | "own";
+  /** A door over TLS that others on the network reach. */
+  tls: { address: string; port: number; files: { cert: string; key: string } } | null;
+  /** What a uid may do that no account and no group names; null: nothing. */
+  others: Role | null;
+  /** What the members of a group of this host may do, by its name. */
+  groupRoles: ReadonlyMap<string, Role>;
 }
 
 /** Which devices are ours to lend. */
@@ -151,6 +162,37 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  listen: {
+    type: "string",
+    env: "LENDBUF_LISTEN",
+    value: "ADDR:PORT",
+    help: "also lets people in from elsewhere, over TLS: 0.0.0.0:7118, [::]:7118 (none)",
+  },
+  "tls-cert": {
+    type: "string",
+    env: "LENDBUF_TLS_CERT",
+    value: "FILE",
+    help: "with --listen: the certificate, in PEM, with its chain; taken up anew when it changes",
+  },
+  "tls-key": { type: "string", env: "LENDBUF_TLS_KEY", value: "FILE", help: "with --listen: the certificate's key" },
+  visibility: {
+    type: "string",
+    env: "LENDBUF_VISIBILITY",
+    value: "all|own",
+    help: "own: viewers and members do not see who else has what (all)",
+  },
+  others: {
+    type: "string",
+    env: "LENDBUF_OTHERS",
+    value: "ROLE|none",
+    help: "what users of this host may do whom no account names: viewer, member, … (member)",
+  },
+  "group-role": {
+    type: "string",
+    env: "LENDBUF_GROUP_ROLE",
+    value: "GROUP=ROLE,…",
+    help: "what the members of a group of this host may do (none)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -215,6 +257,10 @@ export function readConfig(args: string[], environment: Environment, uid: number
       systemMemory: memorySize(of("system-memory")),
     },
     allowIrrevocable: names(of("allow-irrevocable")),
+    tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
+    visibility: oneOf(of("visibility"), ["all", "own"]),
+    others: others(of("others")),
+    groupRoles: groupRoles(of("group-role")),
   };
 }
 
@@ -261,10 +307,49 @@ function durability(given: Given): "NORMAL" | "FULL" {
 }
 
 /** The first one where none is given. */
-function oneOf(given: Given, choices: readonly [string, string]): string {
-  const value = given?.value.toLowerCase() ?? choices[0];
+function oneOf<Choice extends string>(given: Given, choices: readonly [Choice, Choice]): Choice {
+  const value = (given?.value.toLowerCase() ?? choices[0]) as Choice;
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function tls(listen: Given, cert: Given, key: Given): Config["tls"] {
+  const lone = listen ?? cert ?? key;
+  if (!lone) return null;
+  if (!listen || !cert || !key)
+    throw new ConfigError(
+      `${lone.from} takes the other two of --listen, --tls-cert and --tls-key: nothing but TLS leaves this host.`,
+    );
+  const [, bracketed, plain, port = ""] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen.value) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (isIP(address) === 0 || Number(port) > 65_535)
+    throw new ConfigError(
+      `${listen.from} is "${listen.value}"; it takes an address of this host and a port, such as 0.0.0.0:7118 or [::]:7118.`,
+    );
+  return { address, port: Number(port), files: { cert: resolve(cert.value), key: resolve(key.value) } };
+}
+
+function others(given: Given): Role | null {
+  if (given?.value === "none") return null;
+  const role = given?.value ?? "member";
+  if (isRole(role)) return role;
+  throw new ConfigError(`${given!.from} is "${role}"; it takes none or a role: ${ROLES.join(", ")}.`);
+}
+
+function groupRoles(given: Given): Map<string, Role> {
+  const pairs = listed(given).map((pair) => {
+    const [group = "", role = ""] = pair.split("=");
+    if (group === "" || !isRole(role))
+      throw new ConfigError(
+        `${given!.from} has "${pair}"; it takes a group of this host and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
+      );
+    return [group, role] as const;
+  });
+  return new Map(pairs);
+}
+
+function isRole(word: string): word is Role {
+  return (ROLES as readonly string[]).includes(word);
 }
 
 const RUNGS = ["dma-buf-revoke", "vfio-feature-revoke", "device-close"];
@@ -305,10 +390,10 @@ function functions(given: Given): string[] {
 function priorities(given: Given): Map<string, number> {
   return new Map(
     listed(given).map((text) => {
-      const [, account, priority] = /^(uid:\d{1,10})=(\d{1,3})$/.exec(text) ?? [];
-      if (account === undefined || Number(priority) > 100)
+      const [, account, priority] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
+      if (account === undefined || !ACCOUNT.test(account) || Number(priority) > 100)
         throw new ConfigError(
-          `${given!.from} has "${text}"; it takes accounts with numbers up to 100, as uid:1000=10.`,
+          `${given!.from} has "${text}"; it takes accounts with numbers up to 100, as alice=10 or uid:1000=10.`,
         );
       return [account, Number(priority)];
     }),

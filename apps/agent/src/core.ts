@@ -1,3 +1,5 @@
+import type { Role } from "@lendbuf/shared/role";
+import type { Accounts } from "./accounts/accounts.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
@@ -29,6 +31,7 @@ export interface Core {
   readonly exports: ExportBook;
   readonly views: Views;
   readonly scans: Scans;
+  readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;
@@ -37,7 +40,7 @@ export interface Core {
   /** Open files that this process may have. */
   readonly fileLimit: number;
   /** What the doors say of themselves. */
-  readonly doors: { url: string | null; clients: () => number };
+  readonly doors: Doors;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when a reservation comes or goes, which moves turns too. */
@@ -48,12 +51,24 @@ export interface Core {
   readonly changed: Signal;
 }
 
+export interface Doors {
+  /** Of the one on loopback. */
+  url: string | null;
+  /** Of the one over TLS, which others on the network reach too. */
+  remoteUrl: string | null;
+  clients: () => number;
+  /** Ends an account's connections. */
+  dismiss: (account: string) => void;
+}
+
 /** Who calls, as a door has found out. */
 export interface Caller {
-  /** `uid:1000` */
+  /** `alice`; `uid:1000` where no account names the uid. */
   readonly account: string;
-  /** `uid:1000 pid:4242`, for the audit. */
+  /** `alice pid:4242`, for the audit. */
   readonly actor: string;
+  /** What it may do at this moment; null where its account was taken away. */
+  readonly role: Role | null;
   /** May see and end everybody's. */
   readonly isOperator: boolean;
   /** How it came in, and with which session or token. */

@@ -1,6 +1,7 @@
 // The browser door as an attacker sees it: bytes on a socket, requests with any header, WebSockets with any first word.
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { WebSocket } from "ws";
 import type { AgentProcess } from "./harness.ts";
 
@@ -71,8 +72,8 @@ export class Door {
 
   call(method: string, input: object, headers: Record<string, string> = {}): Promise<Answer> {
     const path = `/trpc/${method}`;
-    const isQuery = /\.(get|list|me|read|verify)$/.test(method);
-    if (isQuery) return this.ask({ path: `${path}?input=${encodeURIComponent(JSON.stringify(input))}`, headers });
+    if (isMethod(method) && PROCEDURES[method] === "query")
+      return this.ask({ path: `${path}?input=${encodeURIComponent(JSON.stringify(input))}`, headers });
     return this.ask({
       method: "POST",
       path,
@@ -106,7 +107,11 @@ export class Door {
   }
 
   async signIn(): Promise<SignedIn> {
-    const { headers, json } = await this.login(await this.newLink());
+    return this.signInBy(await this.newLink());
+  }
+
+  async signInBy(secret: string): Promise<SignedIn> {
+    const { headers, json } = await this.login(secret);
     const cookie = headers["set-cookie"]![0]!.split(";")[0]!;
     return { cookie, key: json.key, id: cookie.split("=")[1]!.split(".")[0]! };
   }

@@ -10,6 +10,7 @@ import { Tokens } from "../src/accounts/tokens.ts";
 import type { Core } from "../src/core.ts";
 import { Files } from "../src/http/files.ts";
 import { Login } from "../src/http/login.ts";
+import { loopback } from "../src/http/place.ts";
 import { Store } from "../src/store/store.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -68,7 +69,7 @@ describe("the limit of failed logins", () => {
       sessions: { open: (secret: string) => (secret === "right" ? opened : undefined) },
     } as unknown as Core;
     const door = new Login(core);
-    server = await serve((request, response) => void door.answer(request, response, 7117));
+    server = await serve((request, response) => void door.answer(request, response, loopback(7117)));
   });
 
   afterEach(() => server.close());
@@ -149,7 +150,7 @@ describe("sessions and tokens", () => {
 
   it("a token works as long as it was made for", () => {
     const tokens = new Tokens(store);
-    const { token } = tokens.create("uid:1000", { name: "brief", lifeMs: 1000, scope: "all" }, "uid:1000");
+    const { token } = tokens.create({ account: "uid:1000", name: "brief", scope: "lend", lifeMs: 1000 }, "uid:1000");
 
     vi.advanceTimersByTime(999);
     expect(tokens.ofHeader(`Bearer ${token}`)).toMatchObject({ account: "uid:1000" });
@@ -161,11 +162,11 @@ describe("sessions and tokens", () => {
     const sessions = new Sessions(store);
     const tokens = new Tokens(store);
     sessions.open(sessions.createLink("uid:1000").secret);
-    tokens.create("uid:1000", { name: "brief", lifeMs: 1000, scope: "all" }, "uid:1000");
+    tokens.create({ account: "uid:1000", name: "brief", scope: "lend", lifeMs: 1000 }, "uid:1000");
     vi.advanceTimersByTime(7 * 24 * 60 * MINUTE_MS);
 
     sessions.open(sessions.createLink("uid:1000").secret);
-    tokens.create("uid:1000", { name: "long", lifeMs: 1000, scope: "all" }, "uid:1000");
+    tokens.create({ account: "uid:1000", name: "long", scope: "lend", lifeMs: 1000 }, "uid:1000");
 
     expect(store.all("SELECT name FROM tokens")).toEqual([{ name: "long" }]);
     expect(store.all("SELECT id FROM sessions")).toHaveLength(1);
@@ -210,7 +211,10 @@ describe("sessions and tokens", () => {
 
   it("a token that is removed while nothing can be written is of no use, and does not come back with the store", () => {
     const tokens = new Tokens(store);
-    const { id, token } = tokens.create("uid:1000", { name: "script", lifeMs: 1000, scope: "all" }, "uid:1000");
+    const { id, token } = tokens.create(
+      { account: "uid:1000", name: "script", scope: "lend", lifeMs: 1000 },
+      "uid:1000",
+    );
     const refusing = refuseWrites();
 
     expect(() => tokens.remove(id, "uid:1000", "uid:0")).toThrow("the disk is full");

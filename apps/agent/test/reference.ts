@@ -1,6 +1,7 @@
 // docs/reference.md and docs/api.schema.json, written from what the router takes: from the schemas that it parses by, and from its procedures' kinds.
 import { readFileSync } from "node:fs";
 import { INPUTS, type Method } from "@lendbuf/shared/api";
+import { PERMISSIONS } from "@lendbuf/shared/permissions";
 import { FD_METHODS } from "@lendbuf/shared/procedures";
 import type { AnyTRPCProcedure } from "@trpc/server";
 import { z } from "zod";
@@ -10,8 +11,6 @@ export const DOCS = new URL("../../../docs/", import.meta.url);
 const PROCEDURES = appRouter._def.procedures as unknown as Record<string, AnyTRPCProcedure>;
 const METHODS = Object.keys(INPUTS) as Method[];
 const OVER_HTTP = { query: "GET", mutation: "POST", subscription: "WebSocket" };
-/** A secret for a browser is given to programs of this host alone. */
-const SOCKET_ONLY: readonly Method[] = [...FD_METHODS, "sessions.createLink"];
 
 export const REGENERATE = "node scripts/run-ts.mjs apps/agent/test/write-reference.ts";
 
@@ -28,10 +27,10 @@ function reference(): string {
   return `# Reference
 
 Every method of the agent at a glance. Written by a program from the schemas that the agent parses by: change those, then run \`${REGENERATE}\`.
-What each does, who may call it and what it refuses is in [the protocol](protocol.md#methods); the exact inputs, for programs, are JSON Schemas in [api.schema.json](api.schema.json).
+What each does and what it refuses is in [the protocol](protocol.md#methods); the exact inputs, for programs, are JSON Schemas in [api.schema.json](api.schema.json).
 
 Inputs in **bold** are needed, the others have the default that is shown, or none. Over the [socket](protocol.md) all methods are called by their names; the second
-column is how [over HTTP](http.md): GET or POST to \`/trpc/METHOD\`, a subscription through the WebSocket, – where only the socket has it. An output without a link is explained with its method.
+column is how [over HTTP](http.md): GET or POST to \`/trpc/METHOD\`, a subscription through the WebSocket, – where only the socket has it. The third is the least [role](accounts.md) that may call it, and the least for which it also works on what others have. An output without a link is explained with its method.
 ${nouns.map(tableOf).join("")}`;
 }
 
@@ -40,17 +39,22 @@ function tableOf(noun: string): string {
   return `
 ## ${noun}
 
-| method | HTTP | input | output |
-|---|---|---|---|
+| method | HTTP | role | input | output |
+|---|---|---|---|---|
 ${rows.join("\n")}
 `;
 }
 
 function rowOf(method: Method): string {
   const name = `[\`${method}\`](protocol.md#${method.toLowerCase().replace(".", "")})`;
-  const door = SOCKET_ONLY.includes(method) ? "–" : OVER_HTTP[PROCEDURES[method]!._def.type as keyof typeof OVER_HTTP];
+  const door = FD_METHODS.includes(method) ? "–" : OVER_HTTP[PROCEDURES[method]!._def.type as keyof typeof OVER_HTTP];
   const fields = fieldsOf(method).map(wordsOf).join("<br>");
-  return `| ${name} | ${door} | ${fields || "–"} | ${outputOf(method)} |`;
+  return `| ${name} | ${door} | ${roleOf(method)} | ${fields || "–"} | ${outputOf(method)} |`;
+}
+
+function roleOf(method: Method): string {
+  const { role, others } = PERMISSIONS[method];
+  return others === undefined ? role : `${role}; for others ${others}`;
 }
 
 interface Field {

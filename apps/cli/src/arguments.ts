@@ -1,7 +1,7 @@
 // What is typed, parsed: each throws what commander shows together with the option's or argument's name.
-import { spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
+import { ACCOUNT } from "@lendbuf/shared/account";
 import type { Method } from "@lendbuf/shared/api";
 import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
@@ -70,14 +70,21 @@ export function bdfs(text: string, before: string[] = []): string[] {
   return before.includes(bdf) ? before : [...before, bdf];
 }
 
-/** `uid:1000`, or a user's name of this host. */
+/** `alice`, `uid:1000`, or a user's name of the agent's host. */
 export function account(text: string): string {
-  if (/^uid:\d{1,10}$/.test(text)) return text;
-  const answer = /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(text)
-    ? spawnSync("id", ["-u", "--", text], { encoding: "utf8" })
-    : undefined;
-  if (answer?.status !== 0) throw new InvalidArgumentError("No such user here. Write uid:1000 or a user's name.");
-  return `uid:${answer.stdout.trim()}`;
+  if (ACCOUNT.test(text)) return text;
+  throw new InvalidArgumentError("Write an account as alice, or uid:1000. lendbuf account list lists them.");
+}
+
+/** Collects: for `<uid...>`; `none` stands for no uid at all. */
+export function uids(text: string, before: number[] = []): number[] {
+  if (text === "none") return [];
+  return [...before, wholeNumber(text, "A uid is a whole number; id -u NAME shows one.")];
+}
+
+/** Collects: for `<group...>`; `none` stands for no group at all. */
+export function groupNames(text: string, before: string[] = []): string[] {
+  return text === "none" ? [] : [...before, text];
 }
 
 /** Of the API. */
@@ -140,7 +147,9 @@ export function signalName(text: string): NodeJS.Signals {
 export function agentUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username)
-    throw new InvalidArgumentError("Write where the agent answers as http://127.0.0.1:7117.");
+    throw new InvalidArgumentError(
+      "Write where the agent answers as http://127.0.0.1:7117, or https://lab.example:7118.",
+    );
   return url.origin;
 }
 

@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import pkg from "../package.json" with { type: "json" };
 import { agentUrl, duration } from "./arguments.ts";
+import { addAccount } from "./commands/account.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
@@ -87,7 +88,7 @@ export function buildProgram(): Command {
   for (const add of [addExec, addDelegate, addClaim, addExtend, addHandOver, addReserve, addSync, addRelease])
     add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice]) add(program);
+  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice, addAccount]) add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);
   program.commandsGroup("For scripts:");

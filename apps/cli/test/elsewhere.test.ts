@@ -89,20 +89,22 @@ describe("an agent elsewhere, over HTTP", () => {
     expect(seqs).toEqual(seqs.map((_, i) => seqs[0]! + i));
   });
 
-  it("is completed from, too", async () => {
+  it("is completed from, too", { retry: 3 }, async () => {
     const { stdout } = await run(["complete", "--", ...where(), "undefine", "sim0/re"], NO_SOCKET);
 
     expect(stdout).toMatch(/^sim0\/regs\t/);
   });
 
-  it("has every method but those that hand over memory or make a way in: none is taken for a wrong kind", async () => {
+  it("has every method but those that hand over memory or make a way in: none is taken for a wrong kind", {
+    timeout: 180_000,
+  }, async () => {
     const methods = (Object.keys(INPUTS) as Method[]).filter((method) => !/claim|borrow|watch|follow/.test(method));
 
     for (const method of methods) {
       const { stderr } = await elsewhere("call", method, '{"no-such-field":1}');
       expect([method, stderr]).toEqual([method, expect.stringMatching(/^lendbuf: Bad input: .*no-such-field/)]);
     }
-  }, 60_000);
+  });
 });
 
 describe("what cannot be, is said", () => {

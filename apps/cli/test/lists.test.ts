@@ -186,13 +186,13 @@ describe("another account", () => {
     const stranger = (...args: string[]) => run(args, { uid: 54_321, env: { LENDBUF_SOCKET: agent.socket } });
 
     const [revoke, define, all] = await Promise.all([
-      stranger("revoke", String(id)),
+      stranger("revoke", String(id), "--yes"),
       stranger("define", "sim0/x", "--device", "sim0", "--region", "2", "--range", "15MiB+4KiB"),
       stranger("revoke", "--all", "--yes"),
     ]);
 
     expect([revoke.code, define.code, all.code]).toEqual([3, 3, 3]);
-    expect(revoke.stderr).toContain("another account");
+    expect(revoke.stderr).toContain("belongs to uid:");
   });
 });
 

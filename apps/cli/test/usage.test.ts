@@ -34,8 +34,12 @@ describe("what is typed wrongly is said clearly, exits with 2, and needs no agen
     ],
     ["an ambiguous unit", ["define", "a", "--device", "d", "--region", "2", "--range", "0+4KB"], /'0\+4KB' is invalid/],
     ["a region", ["define", "a", "--device", "d", "--region", "BAR2", "--range", "0+4096"], /0 to 5 are the BARs/],
-    ["a user that does not exist", ["delegate", "sim0/ch0", "--to", "no-such-user-here"], /No such user here/],
-    ["a user that is an option", ["delegate", "sim0/ch0", "--to", "--help"], /No such user here/],
+    ["an account that cannot be", ["delegate", "sim0/ch0", "--to", "Al Ice"], /Write an account as alice, or uid:1000/],
+    [
+      "an account that is an option",
+      ["delegate", "sim0/ch0", "--to", "--help"],
+      /Write an account as alice, or uid:1000/,
+    ],
     ["nothing to revoke", ["revoke"], /Name its id, or --all/],
     ["ids and --all", ["revoke", "3", "--all"], /not both/],
     ["--device without --all", ["revoke", "3", "--device", "sim0"], /--device goes with --all/],
@@ -117,7 +121,7 @@ describe("help", () => {
     const manual = readFileSync(new URL("../../../docs/cli.md", import.meta.url), "utf8");
     const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*)(?: \[| <| {2})/gm)].map(([, name]) => name!);
 
-    expect(commands).toHaveLength(33);
+    expect(commands).toHaveLength(34);
     for (const command of commands.filter((name) => name !== "help")) expect(manual).toContain(`lendbuf ${command}`);
   });
 

@@ -34,6 +34,8 @@ export interface PacketSocket {
   readonly peer: Peer;
   /** A fresh pidfd of the peer (SO_PEERPIDFD, Linux 6.5), the caller's to close. ENOPROTOOPT on older kernels, ESRCH where it was reaped. */
   peerPidfd(): number;
+  /** The supplementary groups of the peer, by number (SO_PEERGROUPS, Linux 4.13), as of connect or listen; its own group is `peer.gid`. */
+  peerGroups(): number[];
   /** Begins to read: text packets as strings (invalid UTF-8 becomes U+FFFD). `acceptFds` false: a packet with fds closes the socket, and none is installed. */
   start(options: { encoding: "utf8"; acceptFds: boolean } & PacketHandlers<string>): void;
   start(options: { encoding: "bytes"; acceptFds: boolean } & PacketHandlers<Uint8Array>): void;

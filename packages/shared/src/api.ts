@@ -1,5 +1,6 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
+import { ACCOUNT, ACCOUNT_KINDS, ACCOUNT_NAME, type Account } from "./account.ts";
 import type { AuditEntry, AuditVerdict } from "./audit.ts";
 import {
   BUFFER_NAME,
@@ -18,7 +19,8 @@ import type { Diagnosis } from "./doctor.ts";
 import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Reservation } from "./reservation.ts";
-import { type Identity, type LoginLink, type Session, TOKEN_SCOPES, type Token } from "./session.ts";
+import { ROLES, SCOPES } from "./role.ts";
+import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
 export const MAX_PAGE = 500;
@@ -43,6 +45,14 @@ const Bytes = z.int().nonnegative();
 const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
+const AccountName = z.string().regex(ACCOUNT, "an account is written alice, or uid:1000");
+const MAX_MAPPED = 100;
+const AccountFields = {
+  role: z.enum(ROLES),
+  kind: z.enum(ACCOUNT_KINDS),
+  uids: z.array(z.int().min(0).max(4_294_967_294)).max(MAX_MAPPED),
+  groups: z.array(z.string().regex(/^[\w.-]{1,32}$/, "a group is named as in /etc/group")).max(MAX_MAPPED),
+};
 
 const RequestFields = {
   buffer: Name,
@@ -62,7 +72,6 @@ const RequestFields = {
   shorten: z.boolean().default(false),
 };
 
-const Account = z.string().regex(/^uid:\d{1,10}$/, "an account is written uid:1000");
 /** Wall-clock milliseconds. */
 const At = z.int("a time is a whole number of milliseconds since 1970").positive("a time is after 1970");
 
@@ -134,8 +143,8 @@ export const INPUTS = {
   "delegations.follow": z.strictObject({ id: Id }),
   "delegations.request": z.strictObject({
     ...RequestFields,
-    /** For whom: `uid:1000`. Operators only; else the caller. */
-    account: Account.optional(),
+    /** For whom. Operators only; else the caller. */
+    account: AccountName.optional(),
     /** How long the offer stands. */
     offerMs: z.int().positive().max(86_400_000).optional(),
   }),
@@ -163,7 +172,7 @@ export const INPUTS = {
   /** What is left of a lease becomes another account's. */
   "delegations.handOver": z.strictObject({
     id: Id,
-    account: Account,
+    account: AccountName,
     /** How long the other has to claim it. */
     offerMs: z.int().positive().max(86_400_000).optional(),
   }),
@@ -184,7 +193,7 @@ export const INPUTS = {
   "reservations.list": z
     .strictObject({
       buffer: Name.optional(),
-      account: Account.optional(),
+      account: AccountName.optional(),
       /** Also those that are over, the last first. */
       all: z.boolean().default(false),
       cursor: z.string().max(40).optional(),
@@ -202,7 +211,7 @@ export const INPUTS = {
     purpose: Purpose,
     exporter: RequestFields.exporter,
     /** For whom. Operators only; else the caller. */
-    account: Account.optional(),
+    account: AccountName.optional(),
   }),
   "reservations.cancel": z.strictObject({ id: Id }),
   "audit.list": z
@@ -217,12 +226,16 @@ export const INPUTS = {
   "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
   "audit.verify": None,
   "sessions.me": None,
-  "sessions.createLink": None,
+  /** For whom: admins only; else the caller. */
+  "sessions.createLink": z.strictObject({ account: AccountName.optional() }).prefault({}),
   "sessions.list": None,
   "sessions.end": z.strictObject({ id: z.string().max(64) }),
   "tokens.create": z.strictObject({
     name: z.string().min(1).max(64),
-    scope: z.enum(TOKEN_SCOPES).default("all"),
+    /** To look, to borrow too, or to operate too, as far as its account may. */
+    scope: z.enum(SCOPES).default("lend"),
+    /** For whom: admins only; else the caller. */
+    account: AccountName.optional(),
     lifeMs: z
       .int()
       .positive()
@@ -231,6 +244,26 @@ export const INPUTS = {
   }),
   "tokens.list": None,
   "tokens.remove": z.strictObject({ id: z.string().max(64) }),
+  "accounts.list": z.strictObject({ cursor: z.string().max(64).optional(), limit: Limit }).prefault({}),
+  "accounts.create": z.strictObject({
+    name: z.string().regex(ACCOUNT_NAME, "a small letter, then small letters, digits and . _ -, 32 at most"),
+    role: AccountFields.role.default("member"),
+    kind: AccountFields.kind.default("person"),
+    uids: AccountFields.uids.default([]),
+    groups: AccountFields.groups.default([]),
+  }),
+  /** What is left out stays as it is. */
+  "accounts.update": z.strictObject({
+    name: AccountName,
+    role: AccountFields.role.optional(),
+    kind: AccountFields.kind.optional(),
+    uids: AccountFields.uids.optional(),
+    groups: AccountFields.groups.optional(),
+    /** Ends all that it has and all its ways in. */
+    disabled: z.boolean().optional(),
+  }),
+  /** Ends all that it has and all its ways in. */
+  "accounts.remove": z.strictObject({ name: AccountName }),
 } as const satisfies Record<string, z.ZodType>;
 
 export interface Page<T, Cursor> {
@@ -331,6 +364,10 @@ interface Outputs {
   "tokens.create": Token & { token: string };
   "tokens.list": Token[];
   "tokens.remove": null;
+  "accounts.list": Page<Account, string>;
+  "accounts.create": Account;
+  "accounts.update": Account;
+  "accounts.remove": null;
 }
 
 export type Method = keyof typeof INPUTS;

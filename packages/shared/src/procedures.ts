@@ -50,6 +50,10 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "tokens.create": "mutation",
   "tokens.list": "query",
   "tokens.remove": "mutation",
+  "accounts.list": "query",
+  "accounts.create": "mutation",
+  "accounts.update": "mutation",
+  "accounts.remove": "mutation",
 };
 
 export function isMethod(text: string): text is Method {

@@ -1,11 +1,13 @@
+import type { Role, Scope } from "./role.ts";
+
 /** Who the agent takes the caller for. */
 export interface Identity {
-  /** `uid:1000` */
+  /** `alice`; `uid:1000` where no account names the uid. */
   account: string;
-  /** Its name on the agent's host, where it has one. */
+  /** Of a uid: its name on the agent's host, where it has one. */
   name: string | null;
-  /** May see and end everybody's delegations. */
-  isOperator: boolean;
+  /** What it may do through this door: a token's scope may be less than its account's. */
+  role: Role;
 }
 
 /** A way into the dashboard that works once. */
@@ -26,16 +28,12 @@ export interface Session {
   isCurrent: boolean;
 }
 
-/** `calendar`: it reads /calendar.ics and nothing else, so that it may stand in an address. */
-export const TOKEN_SCOPES = ["all", "calendar"] as const;
-export type TokenScope = (typeof TOKEN_SCOPES)[number];
-
 /** A script's way in over HTTP; its secret is shown once, when it is made. */
 export interface Token {
   id: string;
   name: string;
   account: string;
-  scope: TokenScope;
+  scope: Scope;
   createdAt: number;
   expiresAt: number;
 }

@@ -1,15 +1,36 @@
+import { atLeast, lower, type Role } from "@lendbuf/shared/role";
 import type { Caller } from "../core.ts";
+import type { Accounts } from "./accounts.ts";
 
-/** Root and the agent's own uid operate; anybody else sees and ends only its own. */
-export function callerOf(
-  uid: number,
-  through: string,
-  came: Pick<Caller, "door" | "credential" | "expiresAt">,
-): Caller {
-  const account = `uid:${uid}`;
-  return { account, actor: `${account} ${through}`, isOperator: uid === 0 || uid === process.getuid!(), ...came };
+type Came = Pick<Caller, "door" | "credential" | "expiresAt">;
+
+/** What a caller's role is limited by, besides its account's. */
+interface Bounds {
+  /** The groups of the process, where one can be seen. */
+  gids?: readonly number[];
+  /** A token's scope as a role. */
+  most?: Role;
 }
 
-export function uidOf(account: string): number {
-  return Number(account.slice("uid:".length));
+/** One who has come in. Its role is its account's of this moment, for a connection may outlast a change. */
+export function callerOf(
+  accounts: Accounts,
+  account: string,
+  through: string,
+  came: Came,
+  bounds: Bounds = {},
+): Caller {
+  const { gids, most } = bounds;
+  return {
+    account,
+    actor: `${account} ${through}`,
+    ...came,
+    get role() {
+      const role = accounts.roleOf(account, gids);
+      return role && most ? lower(role, most) : role;
+    },
+    get isOperator() {
+      return atLeast(this.role, "operator");
+    },
+  };
 }

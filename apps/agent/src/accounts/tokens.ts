@@ -1,5 +1,6 @@
 import { AgentError } from "@lendbuf/shared/errors";
-import type { Token, TokenScope } from "@lendbuf/shared/session";
+import type { Scope } from "@lendbuf/shared/role";
+import type { Token } from "@lendbuf/shared/session";
 import type { Store } from "../store/store.ts";
 import { fitsHash, hashSecret, newId, newSecret } from "./secret.ts";
 
@@ -13,13 +14,14 @@ interface Row {
   secret_hash: string;
   created_at: number;
   expires_at: number;
-  scope: TokenScope;
+  scope: Scope;
 }
 
-interface Wish {
+export interface TokenWish {
+  account: string;
   name: string;
+  scope: Scope;
   lifeMs: number;
-  scope: TokenScope;
 }
 
 /** The ways in for scripts over HTTP: `Authorization: Bearer lendbuf_ID_SECRET`. */
@@ -35,7 +37,7 @@ export class Tokens {
   }
 
   /** The secret is in the answer and nowhere else. @throws AgentError STORE_READ_ONLY, LIMIT */
-  create(account: string, { name, lifeMs, scope }: Wish, actor: string): Token & { token: string } {
+  create({ account, name, scope, lifeMs }: TokenWish, actor: string): Token & { token: string } {
     if (this.list(account).length >= MAX_PER_ACCOUNT)
       throw new AgentError("LIMIT", `${account} has ${MAX_PER_ACCOUNT} tokens, the most it may have. Remove some.`);
     const secret = newSecret();
@@ -55,7 +57,7 @@ export class Tokens {
         actor,
         action: "token.created",
         account,
-        detail: { token: row.id, name, expiresAt: row.expires_at, scope },
+        detail: { token: row.id, name, scope, expiresAt: row.expires_at },
       },
       "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?)",
       ...Object.values(row),
@@ -108,7 +110,6 @@ export class Tokens {
   }
 }
 
-function show(row: Row): Token {
-  const { id, name, account, scope, created_at: createdAt, expires_at: expiresAt } = row;
-  return { id, name, account, scope, createdAt, expiresAt };
+function show({ id, name, account, scope, created_at, expires_at }: Row): Token {
+  return { id, name, account, scope, createdAt: created_at, expiresAt: expires_at };
 }

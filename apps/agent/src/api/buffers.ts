@@ -1,6 +1,7 @@
 import { MAX_PAGE } from "@lendbuf/shared/api";
 import type { BufferView, Occupancy } from "@lendbuf/shared/buffer";
 import { AgentError } from "@lendbuf/shared/errors";
+import { sees } from "../accounts/permission.ts";
 import type { Buffer as LendableOf } from "../buffers/buffer.ts";
 import { peek, poke } from "../buffers/words.ts";
 import type { Context } from "../context.ts";
@@ -8,7 +9,7 @@ import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { paged } from "./page.ts";
 import { states } from "./states.ts";
-import { input, type Output, requireOperator, router, subscription } from "./trpc.ts";
+import { input, type Output, router, subscription } from "./trpc.ts";
 
 type LendableBuffer = LendableOf<Live>;
 
@@ -20,12 +21,12 @@ export const buffersRouter = router({
       found,
       limit,
       total,
-      (buffer) => view(buffer, ctx.caller),
+      (buffer) => view(ctx.core, buffer, ctx.caller),
       ({ name }) => name,
     );
   }),
   get: input("buffers.get").query(
-    ({ ctx: { core, caller }, input }): Output<"buffers.get"> => view(core.buffers.get(input.name), caller),
+    ({ ctx: { core, caller }, input }): Output<"buffers.get"> => view(core, core.buffers.get(input.name), caller),
   ),
   /** Of the buffers that somebody has or waits for; all others are free. */
   watch: subscription("buffers.watch").subscription(({ ctx }) =>
@@ -36,7 +37,7 @@ export const buffersRouter = router({
         taken,
         MAX_PAGE,
         taken.length,
-        (buffer) => occupancyOf(buffer, ctx.caller),
+        (buffer) => occupancyOf(ctx.core, buffer, ctx.caller),
         ({ name }) => name,
       );
       return { items, total };
@@ -67,27 +68,23 @@ export const buffersRouter = router({
   ),
   /** A mutation: to a device a load can be a command, as of a register that reading clears. */
   peek: input("buffers.peek").mutation(({ ctx, input: { name, count, ...word } }): Promise<Output<"buffers.peek">> => {
-    requireOperator(ctx, "read single words of a device");
     return peek(ctx.core.buffers.get(name), word, count);
   }),
   poke: input("buffers.poke").mutation(
     async ({ ctx, input: { name, value, ...word } }): Promise<Output<"buffers.poke">> => {
-      requireOperator(ctx, "write single words of a device");
       const { core, caller } = ctx;
       const buffer = core.buffers.get(name);
       const stored = await poke(buffer, word, value, caller.actor, core.store);
-      const lentTo = occupancyOf(buffer, caller).current.filter(({ state }) => state === "active");
+      const lentTo = occupancyOf(core, buffer, caller).current.filter(({ state }) => state === "active");
       return { ...word, value: stored, lentTo: lentTo.map(({ id, account }) => ({ id, account })), at: Date.now() };
     },
   ),
   define: input("buffers.define").mutation(({ ctx, input }): Output<"buffers.define"> => {
-    requireOperator(ctx, "define buffers");
     const buffer = ctx.core.buffers.define(input, ctx.caller.actor);
     ctx.core.changed.notify();
-    return view(buffer, ctx.caller);
+    return view(ctx.core, buffer, ctx.caller);
   }),
   remove: input("buffers.remove").mutation(({ ctx, input }): Output<"buffers.remove"> => {
-    requireOperator(ctx, "remove buffers");
     ctx.core.buffers.remove(input.name, ctx.caller.actor);
     ctx.core.changed.notify();
     return null;
@@ -97,15 +94,15 @@ export const buffersRouter = router({
 /** At most so many of those who share a buffer are named. */
 const MAX_NAMED = 10;
 
-function view(buffer: LendableBuffer, caller: Caller): BufferView {
-  return { ...buffer.definition, size: buffer.size, builtin: buffer.builtin, ...occupancyOf(buffer, caller) };
+function view(core: Core, buffer: LendableBuffer, caller: Caller): BufferView {
+  return { ...buffer.definition, size: buffer.size, builtin: buffer.builtin, ...occupancyOf(core, buffer, caller) };
 }
 
-function occupancyOf(buffer: LendableBuffer, caller: Caller): Occupancy {
+function occupancyOf(core: Core, buffer: LendableBuffer, caller: Caller): Occupancy {
   const current: Occupancy["current"] = [];
   for (const { record } of buffer.occupants) {
     if (current.length === MAX_NAMED) break;
-    if (!caller.isOperator && record.account !== caller.account) continue;
+    if (!sees(core, caller, record.account)) continue;
     const { id, account, state, share, expiresAt } = record;
     current.push({ id, account, state, share, expiresAt });
   }

@@ -1,6 +1,8 @@
-import type { Claimed } from "@lendbuf/shared/api";
+import type { Claimed, Method } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
+import { mayTouch, PERMISSIONS } from "@lendbuf/shared/permissions";
+import { sees } from "../accounts/permission.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
@@ -17,12 +19,12 @@ import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
 import { paged } from "./page.ts";
 import { states } from "./states.ts";
-import { fdReplyOf, input, type Output, requireOperator, router, subscription } from "./trpc.ts";
+import { fdReplyOf, input, type Output, router, subscription } from "./trpc.ts";
 
 export const delegationsRouter = router({
   list: input("delegations.list").query(({ ctx, input: { limit, ...query } }): Output<"delegations.list"> => {
     const { core, caller } = ctx;
-    const account = caller.isOperator ? query.account : caller.account;
+    const account = seesAll(core, caller) ? query.account : caller.account;
     if (query.account !== undefined && query.account !== account) return { items: [], next: null, total: 0 };
     const { found, total } = listDelegations(core, { ...query, account });
     return paged(
@@ -41,14 +43,14 @@ export const delegationsRouter = router({
   /** For people to look at; nothing is decided by it. */
   holders: input("delegations.holders").query(
     ({ ctx: { core, caller }, input: { id } }): Promise<Output<"delegations.holders">> => {
-      visible(core, caller, id);
+      touchable(core, caller, "delegations.holders", id);
       return holdersOf(core, id);
     },
   ),
 
   watch: subscription("delegations.watch").subscription(({ ctx, input: { buffer, limit } }) =>
     states(ctx, ctx.core.ledger.changed, (): Output<"delegations.watch"> => {
-      const account = ctx.caller.isOperator ? undefined : ctx.caller.account;
+      const account = seesAll(ctx.core, ctx.caller) ? undefined : ctx.caller.account;
       const { found, total } = listDelegations(ctx.core, { buffer, account, all: false });
       const { items } = shown(ctx.replyBytes * 0.7, found, limit);
       return { items, total, recent: shown(ctx.replyBytes * 0.3, recentOf(ctx.core, buffer, account), limit).items };
@@ -83,33 +85,27 @@ export const delegationsRouter = router({
     return handFd(ctx.core, reply, live, fd);
   }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
-    const live = own(core, caller, input.id, "extend");
+    const live = own(core, caller, "delegations.extend", input.id);
     extend(core, caller, live, input);
     return viewOf(live);
   }),
   sync: input("delegations.sync").mutation(
     ({ ctx: { core, caller }, input: { id, ...part } }): Promise<Output<"delegations.sync">> => {
-      const live = own(core, caller, id, "copy");
-      if (live.record.account !== caller.account)
-        throw new AgentError(
-          "NOT_YOURS",
-          `Delegation ${id} belongs to ${live.record.account}; you are ${caller.account}. Only its account copies; an operator uses \`lendbuf peek\` and \`poke\`.`,
-        );
-      return sync(live, part);
+      return sync(own(core, caller, "delegations.sync", id), part);
     },
   ),
   handOver: input("delegations.handOver").mutation(
     async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.handOver">> => {
       const { id, account, offerMs = core.config.offerMs } = input;
-      const live = own(core, caller, id, "hand over");
-      const heir = handOver(core, caller, live, account, offerMs);
+      const live = own(core, caller, "delegations.handOver", id);
+      const heir = handOver(core, caller, live, core.accounts.meant(account), offerMs);
       await ended(core, [live], core.config.confirmMs);
       return viewOf(heir);
     },
   ),
   release: input("delegations.release").mutation(
     async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.release">> => {
-      const live = endable(core, caller, input.id);
+      const live = endable(core, caller, "delegations.release", input.id);
       if (!live) return core.ledger.view(input.id);
       await endNow(core, [live], caller, "give back");
       return viewOf(live);
@@ -118,7 +114,7 @@ export const delegationsRouter = router({
   revoke: input("delegations.revoke").mutation(
     async ({ ctx, input: { ids, noticeMs, deviceWide } }): Promise<Output<"delegations.revoke">> => {
       const { core, caller } = ctx;
-      const lives = new Map(ids.map((id) => [id, endable(core, caller, id)]));
+      const lives = new Map(ids.map((id) => [id, endable(core, caller, "delegations.revoke", id)]));
       const now: Live[] = [];
       for (const live of lives.values()) {
         if (live && noticeMs > 0 && live.record.state === "active")
@@ -135,7 +131,6 @@ export const delegationsRouter = router({
   ),
   revokeAll: input("delegations.revokeAll").mutation(
     async ({ ctx, input }): Promise<Output<"delegations.revokeAll">> => {
-      requireOperator(ctx, "revoke everything");
       return revokeAll(ctx.core, ctx.caller, input.device);
     },
   ),
@@ -166,26 +161,44 @@ function recentOf(core: Core, buffer: string | undefined, account: string | unde
     .map(viewOfRecord);
 }
 
+function seesAll(core: Core, caller: Caller): boolean {
+  return sees(core, caller, "");
+}
+
 /** @throws AgentError NOT_FOUND, NOT_YOURS */
 function visible(core: Core, caller: Caller, id: number): Delegation {
   const delegation = core.ledger.view(id);
-  if (caller.isOperator || delegation.account === caller.account) return delegation;
+  if (sees(core, caller, delegation.account)) return delegation;
   throw new AgentError("NOT_YOURS", `Delegation ${id} belongs to another account; you are ${caller.account}.`);
 }
 
-function own(core: Core, caller: Caller, id: number, what: string): Live {
-  const { state, reason } = visible(core, caller, id);
+/** @throws AgentError NOT_FOUND, NOT_YOURS */
+function touchable(core: Core, caller: Caller, method: Method, id: number): Delegation {
+  const delegation = visible(core, caller, id);
+  const { account } = delegation;
+  if (mayTouch(caller, method, account)) return delegation;
+  const { others } = PERMISSIONS[method];
+  const who = others ? `its account and the role ${others}` : "its account";
+  throw new AgentError(
+    "NOT_YOURS",
+    `Delegation ${id} belongs to ${account}; you are ${caller.account}. ${method} is for ${who} only.`,
+  );
+}
+
+/** @throws AgentError NOT_FOUND, NOT_YOURS, ENDED */
+function own(core: Core, caller: Caller, method: Method, id: number): Live {
+  const { state, reason } = touchable(core, caller, method, id);
   const live = core.ledger.live.get(id);
   if (live && !isFinal(state)) return live;
   throw new AgentError(
     "ENDED",
-    `Delegation ${id} has ended (${state}, ${reason}); there is nothing to ${what}. Ask for a new one.`,
+    `Delegation ${id} has ended (${state}, ${reason}); ${method} can do nothing with it. Ask for a new one.`,
   );
 }
 
 /** The delegation, if the caller may end it; undefined where it has ended already, which is no error. */
-function endable(core: Core, caller: Caller, id: number): Live | undefined {
-  visible(core, caller, id);
+function endable(core: Core, caller: Caller, method: Method, id: number): Live | undefined {
+  touchable(core, caller, method, id);
   const live = core.ledger.live.get(id);
   return live && !isFinal(live.record.state) ? live : undefined;
 }

@@ -4,19 +4,19 @@ import type { Core } from "../core.ts";
 import type { Device } from "../devices/device.ts";
 import { drain, undrain } from "../revocation/drain.ts";
 import { suspend } from "../revocation/suspend.ts";
-import { input, type Output, requireOperator, router } from "./trpc.ts";
+import { input, type Output, router } from "./trpc.ts";
 
 export const devicesRouter = router({
   list: input("devices.list").query(({ ctx: { core } }): Output<"devices.list"> => devicesOf(core)),
   suspend: input("devices.suspend").mutation(({ ctx, input }) => switchMemory(ctx, input.name, true)),
   resume: input("devices.resume").mutation(({ ctx, input }) => switchMemory(ctx, input.name, false)),
   drain: input("devices.drain").mutation(({ ctx, input: { name, ...order } }): Output<"devices.drain"> => {
-    const device = operated(ctx, name, "drain devices");
+    const device = operated(ctx, name);
     drain(ctx.core, device, order, ctx.caller);
     return device.view();
   }),
   undrain: input("devices.undrain").mutation(({ ctx, input: { name } }): Output<"devices.undrain"> => {
-    const device = operated(ctx, name, "undrain devices");
+    const device = operated(ctx, name);
     undrain(ctx.core, name, ctx.caller.actor);
     return device.view();
   }),
@@ -26,9 +26,8 @@ export function devicesOf(core: Core): Output<"devices.list"> {
   return [...core.devices.values()].map((device) => device.view());
 }
 
-/** @throws AgentError NOT_ALLOWED, NOT_FOUND */
-function operated(ctx: Context, name: string, what: string): Device {
-  requireOperator(ctx, what);
+/** @throws AgentError NOT_FOUND */
+function operated(ctx: Context, name: string): Device {
   const device = ctx.core.devices.get(name);
   if (device) return device;
   throw new AgentError("NOT_FOUND", `There is no device "${name}". \`lendbuf devices\` lists them.`);
@@ -36,7 +35,7 @@ function operated(ctx: Context, name: string, what: string): Device {
 
 async function switchMemory(ctx: Context, name: string, off: boolean): Promise<Output<"devices.suspend">> {
   const { core, caller } = ctx;
-  const device = operated(ctx, name, `${off ? "suspend" : "resume"} devices`);
+  const device = operated(ctx, name);
   await suspend(core, device, off, caller.actor);
   return device.view();
 }

@@ -1,5 +1,6 @@
 import type { Method, Output, Subscription } from "@lendbuf/shared/api";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
+import { accountsRouter } from "./accounts.ts";
 import { auditRouter } from "./audit.ts";
 import { buffersRouter } from "./buffers.ts";
 import { delegationsRouter } from "./delegations.ts";
@@ -21,6 +22,7 @@ export const appRouter = router({
   audit: auditRouter,
   sessions: sessionsRouter,
   tokens: tokensRouter,
+  accounts: accountsRouter,
 });
 
 export type AppRouter = typeof appRouter;

@@ -4,7 +4,9 @@ import { initTRPC, TRPCError } from "@trpc/server";
 import { getHTTPStatusCodeFromError } from "@trpc/server/http";
 import { type TRPC_ERROR_CODE_KEY, TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { z } from "zod";
+import { requireRole } from "../accounts/permission.ts";
 import type { Context, FdReply } from "../context.ts";
+import type { Caller } from "../core.ts";
 
 export interface ErrorData {
   code: ErrorCode | string;
@@ -103,16 +105,39 @@ export const router = t.router;
 
 /** The procedure of a path of the contract: its input checked, its output typed by it. */
 export function input<M extends Method>(path: M) {
-  return t.procedure.input(schemaOf(path));
+  return t.procedure.use(permit(path)).input(schemaOf(path));
 }
 
 /** The same for one that goes on: a connection may have so many. */
 export function subscription<M extends Method>(path: M) {
-  return t.procedure.use(countSubscription).input(schemaOf(path));
+  return t.procedure.use(permit(path)).use(countSubscription).use(permitWhileItLasts(path)).input(schemaOf(path));
 }
 
 function schemaOf<M extends Method>(path: M) {
   return INPUTS[path] as unknown as z.ZodType<z.output<(typeof INPUTS)[M]>, Input<M>>;
+}
+
+/** Whoever may not call it is not told what is wrong with its input. */
+function permit(path: Method) {
+  return t.middleware(({ ctx, next }) => {
+    requireRole(ctx.caller, path);
+    return next();
+  });
+}
+
+/** A subscription may outlast the role that it was begun with. */
+function permitWhileItLasts(path: Method) {
+  return t.middleware(async ({ ctx, next }) => {
+    const result = await next();
+    return result.ok ? { ...result, data: permitted(result.data as AsyncIterable<unknown>, ctx.caller, path) } : result;
+  });
+}
+
+async function* permitted(values: AsyncIterable<unknown>, caller: Caller, path: Method): AsyncGenerator<unknown> {
+  for await (const value of values) {
+    requireRole(caller, path);
+    yield value;
+  }
 }
 
 const MAX_SUBSCRIPTIONS = 64;
@@ -155,13 +180,4 @@ export function fdReplyOf({ fdReply }: Context): FdReply {
     "WRONG_DOOR",
     "A file descriptor can only be handed over through the agent's unix socket. Claim from a program on this host.",
   );
-}
-
-/** @throws AgentError NOT_ALLOWED */
-export function requireOperator({ caller }: Context, what: string): void {
-  if (!caller.isOperator)
-    throw new AgentError(
-      "NOT_ALLOWED",
-      `Only an operator (root or the agent's own uid) may ${what}; you are ${caller.account}.`,
-    );
 }

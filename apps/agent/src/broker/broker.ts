@@ -31,6 +31,11 @@ export class Broker {
     return this.#connections.size;
   }
 
+  /** Ends what an account has open. */
+  dismiss(account: string): void {
+    for (const connection of this.#connections) if (connection.account === account) connection.drop();
+  }
+
   close(): void {
     this.#server.close();
     for (const connection of this.#connections) connection.drop();
@@ -38,27 +43,22 @@ export class Broker {
 
   #admit(socket: PacketSocket): void {
     const refusal = this.#refusalOf(socket.peer);
-    if (refusal) {
-      socket.start({ encoding: "utf8", acceptFds: false, onPacket() {}, onClose() {} });
-      socket.send(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, ...refusal } }));
-      return socket.close();
-    }
-    const { uid } = socket.peer;
+    if (refusal) return turnAway(socket, refusal);
+    const { uid, pid } = socket.peer;
+    const gids = groupsOf(socket);
+    const account = this.#core.accounts.ofPeer(uid, gids);
+    const came = { door: "socket", credential: null, expiresAt: null } as const;
+    const caller = callerOf(this.#core.accounts, account, `pid:${pid}`, came, { gids });
+    if (caller.role === null) return turnAway(socket, noWayIn(account));
     this.#perUid.set(uid, this.#countOf(uid) + 1);
-    const connection: Connection = new Connection(
-      this.#core,
-      this.#router,
-      socket,
-      callerOf(socket.peer.uid, `pid:${socket.peer.pid}`, { door: "socket", credential: null, expiresAt: null }),
-      () => {
-        this.#connections.delete(connection);
-        this.#perUid.set(uid, this.#countOf(uid) - 1);
-      },
-    );
+    const connection: Connection = new Connection(this.#core, this.#router, socket, caller, () => {
+      this.#connections.delete(connection);
+      this.#perUid.set(uid, this.#countOf(uid) - 1);
+    });
     this.#connections.add(connection);
   }
 
-  #refusalOf({ uid }: Peer): { message: string; data: { code: string } } | undefined {
+  #refusalOf({ uid }: Peer): Refusal | undefined {
     if (uid === this.#nobody) {
       return {
         message: "Your uid is not known here (it comes from another user namespace). Connect as a user of this host.",
@@ -77,6 +77,33 @@ export class Broker {
 
   #countOf(uid: number): number {
     return this.#perUid.get(uid) ?? 0;
+  }
+}
+
+interface Refusal {
+  message: string;
+  data: { code: string };
+}
+
+function turnAway(socket: PacketSocket, refusal: Refusal): void {
+  socket.start({ encoding: "utf8", acceptFds: false, onPacket() {}, onClose() {} });
+  socket.send(JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: -32000, ...refusal } }));
+  socket.close();
+}
+
+function noWayIn(account: string): Refusal {
+  return {
+    message: `${account} has no way in here: its account is disabled, or the agent lends to named accounts only. Ask an admin (lendbuf account).`,
+    data: { code: "NOT_ALLOWED" },
+  };
+}
+
+/** By number; one that has gone already has none. */
+function groupsOf(socket: PacketSocket): number[] {
+  try {
+    return [socket.peer.gid, ...socket.peerGroups()];
+  } catch {
+    return [];
   }
 }
 

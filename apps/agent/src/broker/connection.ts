@@ -25,6 +25,7 @@ export class Connection implements Claimant, Wire {
   readonly holding = new Set<Live>();
   readonly #socket: PacketSocket;
   readonly #core: Core;
+  readonly #caller: Caller;
   readonly #requests: Requests;
   readonly #onClose: () => void;
   #command: string | null | undefined;
@@ -37,6 +38,7 @@ export class Connection implements Claimant, Wire {
 
   constructor(core: Core, router: AnyTRPCRouter, socket: PacketSocket, caller: Caller, onClose: () => void) {
     this.#core = core;
+    this.#caller = caller;
     this.#socket = socket;
     this.#onClose = onClose;
     this.pid = socket.peer.pid;
@@ -49,6 +51,10 @@ export class Connection implements Claimant, Wire {
       onClose: (error) => this.#onSocketClosed(error),
       onDrain: () => this.#wakeDrained(),
     });
+  }
+
+  get account(): string {
+    return this.#caller.account;
   }
 
   get isClosed(): boolean {

@@ -2,6 +2,7 @@ import type { Access, Share } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
+import { accountFor } from "../accounts/permission.ts";
 import { firstInTheWay, leaseThatFits } from "../buffers/ahead.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
@@ -47,7 +48,7 @@ export function consider(
   beginsWithinMs: number,
 ): { target: Buffer<Live>; fields: Omit<Record, "id">; free: boolean } {
   const target = core.buffers.get(wish.buffer);
-  const account = accountOf(caller, wish);
+  const account = accountFor(core, caller, "delegations.request", wish.account);
   const share = checkAccess(target, wish);
   const priority = priorityOf(core, caller, wish);
   checkLease(core, wish.leaseMs);
@@ -105,15 +106,6 @@ export function checkLease(core: Core, leaseMs: number): void {
   );
 }
 
-export function accountOf(caller: Caller, { account }: Pick<Wish, "account">): string {
-  if (account === undefined || account === caller.account) return caller.account;
-  if (caller.isOperator) return account;
-  throw new AgentError(
-    "NOT_ALLOWED",
-    `Only an operator may delegate to ${account}; you are ${caller.account}. Leave the account out to ask for yourself.`,
-  );
-}
-
 /** @throws AgentError NOT_ALLOWED */
 function priorityOf({ config }: Core, caller: Caller, { priority = 0 }: Pick<Wish, "priority">): number {
   const most = config.priorities.get(caller.account) ?? 0;
@@ -151,12 +143,12 @@ export function checkLimits(core: Core, account: string, waits: boolean): void {
   if (total >= delegationsPerUid)
     throw new AgentError(
       "LIMIT",
-      `${account} has ${total} live delegations, the most that one uid may have. Release some.`,
+      `${account} has ${total} live delegations, the most that one account may have. Release some.`,
     );
   if (waits && waiting >= waitingPerUid)
     throw new AgentError(
       "LIMIT",
-      `${account} waits in ${waiting} places already, the most that one uid may. Withdraw some.`,
+      `${account} waits in ${waiting} places already, the most that one account may. Withdraw some.`,
     );
 }
 

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isOccupying } from "@lendbuf/shared/delegation";
+import { ROLE_OF_SCOPE } from "@lendbuf/shared/role";
 import ical, { type ICalEventData } from "ical-generator";
-import { callerOf, uidOf } from "../accounts/caller.ts";
+import { callerOf } from "../accounts/caller.ts";
+import { sees } from "../accounts/permission.ts";
 import { latestEnd } from "../buffers/turns.ts";
 import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
-import { viewOf } from "../reservations/record.ts";
+import { unnamed } from "../reservations/record.ts";
 import type { Refusal } from "./guard.ts";
 import { refuse } from "./reply.ts";
 
@@ -33,14 +35,16 @@ function callerOfCalendar(core: Core, { url = "/", headers }: IncomingMessage): 
   const inAddress = new URL(url, "http://localhost").searchParams.get("token");
   const token = core.tokens.ofHeader(inAddress === null ? headers.authorization : `Bearer ${inAddress}`);
   if (!token || (inAddress !== null && token.scope !== "calendar")) return undefined;
-  const { id, account, expiresAt } = token;
-  return callerOf(uidOf(account), `token:${id}`, { door: "token", credential: id, expiresAt });
+  const { id, account, scope, expiresAt } = token;
+  const came = { door: "token", credential: id, expiresAt } as const;
+  const caller = callerOf(core.accounts, account, `token:${id}`, came, { most: ROLE_OF_SCOPE[scope] });
+  return caller.role === null ? undefined : caller;
 }
 
 function eventsFor(core: Core, caller: Caller): ICalEventData[] {
   const { host } = core.config;
   const reserved = core.reservations.inOrder().map((booking): ICalEventData => {
-    const { id, buffer, account, from, to, purpose } = viewOf(booking, caller);
+    const { id, buffer, account, from, to, purpose } = sees(core, caller, booking.account) ? booking : unnamed(booking);
     return {
       id: `reservation-${id}@${host}`,
       start: new Date(from),
@@ -49,7 +53,9 @@ function eventsFor(core: Core, caller: Caller): ICalEventData[] {
       description: purpose,
     };
   });
-  const lent = [...core.ledger.live.values()].flatMap((live) => eventOf(live, caller, host) ?? []);
+  const lent = [...core.ledger.live.values()].flatMap(
+    (live) => (sees(core, caller, live.record.account) ? eventOf(live, host) : undefined) ?? [],
+  );
   const drained = core.drains.all().flatMap(([device, { reason, since, until }]): ICalEventData[] =>
     until === null
       ? []
@@ -66,12 +72,11 @@ function eventsFor(core: Core, caller: Caller): ICalEventData[] {
 }
 
 /** What has a time: an offer lasts until it lapses at the latest, and a lease that is claimed then. */
-function eventOf({ record }: Live, { account, isOperator }: Caller, host: string): ICalEventData | undefined {
+function eventOf({ record }: Live, host: string): ICalEventData | undefined {
   const { id, buffer, state, purpose, claimedAt, offeredAt } = record;
   const begin = claimedAt ?? offeredAt;
   const end = latestEnd(record);
-  const isTheirs = record.account === account || isOperator;
-  if (!isTheirs || !isOccupying(state) || begin === null || end === null) return undefined;
+  if (!isOccupying(state) || begin === null || end === null) return undefined;
   return {
     id: `delegation-${id}@${host}`,
     start: new Date(begin),
@@ -85,5 +90,5 @@ const UNAUTHORIZED: Refusal = {
   status: 401,
   code: "UNAUTHORIZED",
   message:
-    "The calendar needs a token of its own in its address: `lendbuf token create NAME --calendar` prints it. Scripts may send any token as a header.",
+    "The calendar needs a token of its own in its address: `lendbuf token create NAME --scope calendar` prints it. Scripts may send any token as a header.",
 };

@@ -1,4 +1,5 @@
 import { AgentError } from "@lendbuf/shared/errors";
+import { mayTouch } from "@lendbuf/shared/permissions";
 import type { Caller, Core } from "../core.ts";
 import { expect, leave } from "./begin.ts";
 import type { Booking } from "./record.ts";
@@ -7,7 +8,7 @@ import type { Booking } from "./record.ts";
 export function cancel(core: Core, caller: Caller, id: number): Booking {
   const booking = core.reservations.get(id);
   const { account, state, delegation } = booking;
-  if (account !== caller.account && !caller.isOperator)
+  if (!mayTouch(caller, "reservations.cancel", account))
     throw new AgentError("NOT_YOURS", `Reservation ${id} belongs to another account; you are ${caller.account}.`);
   if (state === "begun")
     throw new AgentError(
@@ -15,8 +16,17 @@ export function cancel(core: Core, caller: Caller, id: number): Booking {
       `Reservation ${id} has begun, as delegation ${delegation}. Give that back: lendbuf release ${delegation}.`,
     );
   if (state !== "booked") return booking;
-  core.reservations.end(booking, "cancelled", caller.actor);
+  drop(core, booking, caller.actor);
+  return booking;
+}
+
+/** All that an account has reserved. */
+export function cancelAll(core: Core, account: string, actor: string): void {
+  for (const booking of core.reservations.inOrder()) if (booking.account === account) drop(core, booking, actor);
+}
+
+function drop(core: Core, booking: Booking, actor: string): void {
+  core.reservations.end(booking, "cancelled", actor);
   leave(core, booking);
   expect(core);
-  return booking;
 }

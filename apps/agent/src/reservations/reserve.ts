@@ -1,12 +1,13 @@
 import type { Input } from "@lendbuf/shared/api";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
+import { accountFor } from "../accounts/permission.ts";
 import { canShare } from "../buffers/ahead.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import { latestEnd } from "../buffers/turns.ts";
 import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
-import { accountOf, checkAccess, checkDrained, checkLease, iso } from "../delegations/request.ts";
+import { checkAccess, checkDrained, checkLease, iso } from "../delegations/request.ts";
 import { expect } from "./begin.ts";
 import type { Booking } from "./record.ts";
 
@@ -19,7 +20,7 @@ const LATE_MS = 5000;
 export function reserve(core: Core, caller: Caller, wish: Wish): Booking {
   const { from, to, access, keep, purpose, exporter } = wish;
   const target = core.buffers.get(wish.buffer);
-  const account = accountOf(caller, wish);
+  const account = accountFor(core, caller, "reservations.create", wish.account);
   const share = checkAccess(target, wish);
   checkTimes(core, wish);
   checkCount(core, account);

@@ -92,6 +92,17 @@ export const MIGRATIONS: readonly string[] = [
   END;
   `,
   `
+  CREATE TABLE accounts (name TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_account_defined AFTER INSERT ON audit WHEN NEW.action = 'account.defined' BEGIN
+    INSERT INTO accounts VALUES (NEW.account, NEW.detail) ON CONFLICT (name) DO UPDATE SET definition = excluded.definition;
+  END;
+  CREATE TRIGGER audit_account_removed AFTER INSERT ON audit WHEN NEW.action = 'account.removed' BEGIN
+    DELETE FROM accounts WHERE name = NEW.account;
+  END;
+  -- Those that were made before there were scopes were good for all that their account may do.
+  ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
+  `,
+  `
   CREATE TABLE reservations (
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,
@@ -119,8 +130,5 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_device_undrained AFTER INSERT ON audit WHEN NEW.action = 'device.undrained' BEGIN
     DELETE FROM drains WHERE device = json_extract(NEW.detail, '$.device');
   END;
-  `,
-  `
-  ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'all';
   `,
 ];

@@ -31,7 +31,7 @@ export function addDelegate(program: Command): void {
     .command("delegate")
     .description("offer a buffer: to yourself, or as an operator to somebody else")
     .argument("<buffer>", "which buffer", bufferName)
-    .option("--to <account>", "for whom: uid:1000 or a user's name", account)
+    .option("--to <account>", "for whom: an account, uid:1000, or a user of the agent's host", account)
     .addOption(leaseOption())
     .option("--read-only", "reading is enough")
     .option("--shared", "others who share may have it at the same time")

@@ -1,27 +1,29 @@
 import type { Calls } from "@lendbuf/client/calls";
 import type { Output } from "@lendbuf/shared/api";
+import { SCOPES, type Scope } from "@lendbuf/shared/role";
 import type { Token } from "@lendbuf/shared/session";
-import type { Command } from "commander";
-import { duration } from "../arguments.ts";
+import { type Command, Option } from "commander";
+import { account, duration } from "../arguments.ts";
 import { printList } from "../output/list.ts";
 import { printDone, printJson, printLong } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { clock, relative } from "../output/time.ts";
-import { dryRunOption, plan, planEndOf, showPlan } from "../planning/plan.ts";
+import { dryRunOption, type Plan, plan, planEndOf, showPlan, wrongFor } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
 
 const COLUMNS: readonly Column<Token>[] = [
   { title: "ID", cell: ({ id }) => id },
   { title: "NAME", cell: ({ name }) => name },
   { title: "ACCOUNT", cell: ({ account }) => account },
-  { title: "FOR", cell: ({ scope }) => scope, leaveOut: 2 },
+  { title: "SCOPE", cell: ({ scope }) => scope },
   { title: "MADE", cell: ({ createdAt }) => clock(createdAt), leaveOut: 1 },
   { title: "ENDS", cell: ({ expiresAt }) => relative(expiresAt) },
 ];
 
 interface CreateOptions {
+  scope?: Scope;
+  account?: string;
   for?: number;
-  calendar?: boolean;
   dryRun?: boolean;
 }
 
@@ -32,25 +34,33 @@ async function printCalendar(agent: Calls, { id, token, expiresAt }: Output<"tok
   await printLong(`${address}\nSubscribe to it in a calendar on this host, or through ssh. ${until}`, address);
 }
 
+async function planToken(agent: Calls, wanted: string | undefined): Promise<Plan> {
+  const me = await agent.call("sessions.me");
+  const account = wanted ?? me.account;
+  const refusal = wrongFor(me, "tokens.create", account);
+  return plan(`make a token for ${account}`, { refusal });
+}
+
 export function addToken(program: Command): void {
   const token = program.command("token").description("ways in for scripts over HTTP");
   token
     .command("create")
     .description("make a token; it is shown once")
     .argument("<name>", "what it is for")
+    .addOption(
+      new Option("--scope <scope>", "what it is good for: to look, to borrow too (else), to operate too").choices(
+        SCOPES,
+      ),
+    )
+    .option("--account <account>", "for whom, where that is somebody else; admins only", account)
     .option("--for <duration>", "how long it is good: 12h, 30d", duration)
-    .option("--calendar", "it reads the calendar and nothing else: prints the address to subscribe to")
     .addOption(dryRunOption())
-    .action((name: string, { for: lifeMs, calendar, dryRun }: CreateOptions, command: Command) =>
+    .action((name: string, { for: lifeMs, dryRun, ...options }: CreateOptions, command: Command) =>
       withAgent(command, async (agent, { json }) => {
-        if (dryRun) return showPlan(plan(`make a token for ${(await agent.call("sessions.me")).account}`), json);
-        const made = await agent.call("tokens.create", {
-          name,
-          lifeMs,
-          ...(calendar && { scope: "calendar" as const }),
-        });
+        if (dryRun) return showPlan(await planToken(agent, options.account), json);
+        const made = await agent.call("tokens.create", { name, lifeMs, ...options });
         if (json) return printJson(made);
-        if (calendar) return printCalendar(agent, made);
+        if (made.scope === "calendar") return printCalendar(agent, made);
         await printLong(
           `${made.token}\nSend it as "Authorization: Bearer …". It is good until ${clock(made.expiresAt)}; \`lendbuf token remove ${made.id}\` ends it.`,
           made.token,

@@ -5,15 +5,14 @@ import type { Device } from "@lendbuf/shared/device";
 import { formatSize } from "@lendbuf/shared/size";
 import { getEach, liveOf } from "../live.ts";
 import { pages } from "../pages.ts";
-import { operatorsOnly, type Plan, plan, type Refusal, refuse } from "./plan.ts";
+import { type Plan, plan, type Refusal, refuse, roleRefusal } from "./plan.ts";
 
 type Definition = Input<"buffers.define">;
 
 export async function planDefine(agent: Calls, definition: Definition): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find(({ name }) => name === definition.device);
   const refusal =
-    operatorsOnly(isOperator, "define buffers") ??
+    (await roleRefusal(agent, "buffers.define")) ??
     misfit(definition, device) ??
     (await collision(agent, definition, device?.kind === "vfio"));
   const size = formatSize(sizeOf(definition.ranges));
@@ -57,14 +56,13 @@ async function collision(
 }
 
 export async function planUndefine(agent: Calls, name: string): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const { builtin, current, occupied, waiting, device } = await agent.call("buffers.get", { name });
   const hits = await getEach(
     agent,
     current.map(({ id }) => id),
   );
   const refusal =
-    operatorsOnly(isOperator, "remove buffers") ??
+    (await roleRefusal(agent, "buffers.remove")) ??
     (builtin ? refuse("NOT_ALLOWED", `${name} comes with ${device} and stays.`) : null) ??
     (occupied + waiting > 0
       ? refuse("IN_USE", `${name} is lent or offered ${occupied} times, and ${waiting} wait. End them first.`)
@@ -73,7 +71,6 @@ export async function planUndefine(agent: Calls, name: string): Promise<Plan> {
 }
 
 export async function planPoke(agent: Calls, name: string, what: string): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const { current } = await agent.call("buffers.get", { name });
   const hits = await getEach(
     agent,
@@ -81,25 +78,23 @@ export async function planPoke(agent: Calls, name: string, what: string): Promis
   );
   return plan(`write ${what} of ${name}`, {
     hits,
-    refusal: operatorsOnly(isOperator, "write single words of a device"),
+    refusal: await roleRefusal(agent, "buffers.poke"),
   });
 }
 
 /** Of a device's memory that goes for now, or comes back. */
 /** `ends`: at once, what is lent of it too. */
 export async function planDrain(agent: Calls, name: string, ends: boolean): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
   const hits = (await liveOf(agent, name)).filter(({ state }) => state === "offered" || (ends && state === "active"));
-  const refusal = operatorsOnly(isOperator, "drain devices") ?? (device ? null : noDevice(name));
+  const refusal = (await roleRefusal(agent, "devices.drain")) ?? (device ? null : noDevice(name));
   return plan(`drain ${name}`, { hits, refusal });
 }
 
 export async function planUndrain(agent: Calls, name: string): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
   return plan(`lend ${name} again`, {
-    refusal: operatorsOnly(isOperator, "undrain devices") ?? (device ? null : noDevice(name)),
+    refusal: (await roleRefusal(agent, "devices.undrain")) ?? (device ? null : noDevice(name)),
   });
 }
 
@@ -108,11 +103,10 @@ function noDevice(name: string): Refusal {
 }
 
 export async function planSwitch(agent: Calls, name: string, what: "suspend" | "resume"): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
   const hits = (await liveOf(agent, name)).filter(({ state }) => state === "active");
   const refusal =
-    operatorsOnly(isOperator, `${what} devices`) ??
+    (await roleRefusal(agent, `devices.${what}`)) ??
     (device ? null : noDevice(name)) ??
     (device?.kind === "simulated" && what === "suspend"
       ? refuse("UNSUPPORTED", `Only the memory of a PCI device can be suspended.`)

@@ -3,7 +3,7 @@ import { type Delegation, isFinal, outcomeOf } from "@lendbuf/shared/delegation"
 import { exporterOf } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { getEach, liveOf } from "../live.ts";
-import { delegations, operatorsOnly, type Plan, plan, refuse } from "./plan.ts";
+import { delegations, type Plan, plan, refuse, roleRefusal } from "./plan.ts";
 
 interface Revoke {
   notice?: number;
@@ -33,9 +33,8 @@ export async function planRevoke(agent: Calls, ids: number[], { notice, deviceWi
 }
 
 export async function planRevokeAll(agent: Calls, device: string | undefined): Promise<Plan> {
-  const { isOperator } = await agent.call("sessions.me");
   const hits = (await liveOf(agent, device)).filter(({ state }) => state !== "revoking");
-  const refusal = operatorsOnly(isOperator, "revoke everything");
+  const refusal = await roleRefusal(agent, "delegations.revokeAll");
   return plan(`revoke ${delegations(hits.length)}${device ? ` of ${device}` : ""}`, { hits, refusal });
 }
 

@@ -1,7 +1,12 @@
 // What --dry-run answers: what a command would do, to whom, and whether it would be refused, as far as can be told without doing it.
+
+import type { Calls } from "@lendbuf/client/calls";
+import type { Method } from "@lendbuf/shared/api";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import type { ErrorCode } from "@lendbuf/shared/errors";
 import { harmless } from "@lendbuf/shared/harmless";
+import { mayCall, mayTouch, PERMISSIONS } from "@lendbuf/shared/permissions";
+import type { Identity } from "@lendbuf/shared/session";
 import { Option } from "commander";
 import { EXIT_BY_ERROR } from "../exit-codes.ts";
 import { DELEGATION_COLUMNS } from "../output/delegation.ts";
@@ -45,9 +50,24 @@ export async function showPlan({ would, hits, refusal }: Plan, json: boolean): P
   if (refusal) process.exitCode = EXIT_BY_ERROR[refusal.code];
 }
 
-/** What only operators may do. */
-export function operatorsOnly(isOperator: boolean, what: string): Refusal | null {
-  return isOperator ? null : refuse("NOT_ALLOWED", `Only an operator (root or the agent's own uid) may ${what}.`);
+/** Whether the caller's role is too little for what a method does. */
+export async function roleRefusal(agent: Calls, method: Method): Promise<Refusal | null> {
+  const { account, role } = await agent.call("sessions.me");
+  if (mayCall(role, method)) return null;
+  return refuse(
+    "NOT_ALLOWED",
+    `${method} takes the role ${PERMISSIONS[method].role}; ${account} has the role ${role}.`,
+  );
+}
+
+/** Whether somebody may not do for an account what a method does. */
+export function wrongFor(me: Identity, method: Method, account: string): Refusal | null {
+  if (mayTouch(me, method, account)) return null;
+  const { others } = PERMISSIONS[method];
+  return refuse(
+    "NOT_ALLOWED",
+    `${method} for ${account} takes the role ${others}; ${me.account} has the role ${me.role}.`,
+  );
 }
 
 /** "1 delegation", "3 delegations" */

@@ -5,7 +5,7 @@ import { outcomeOf } from "@lendbuf/shared/delegation";
 import { type Device, exporterOf } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { describeHolders } from "../output/buffer.ts";
-import { type Plan, plan, type Refusal, refuse } from "./plan.ts";
+import { type Plan, plan, type Refusal, refuse, wrongFor } from "./plan.ts";
 
 type Wish = Input<"delegations.request">;
 
@@ -105,6 +105,5 @@ function unsupported(
 async function wrongAccount(agent: Calls, { account }: Wish): Promise<Refusal | null> {
   if (!account) return null;
   const me = await agent.call("sessions.me");
-  if (me.isOperator || me.account === account) return null;
-  return refuse("NOT_ALLOWED", `Only an operator may delegate to ${account}; you are ${me.account}.`);
+  return wrongFor(me, "delegations.request", account);
 }

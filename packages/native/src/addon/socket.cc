@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include <vector>
+
 #include "argument.h"
 #include "entry.h"
 
@@ -69,10 +71,10 @@ void PacketSocket::Export(Napi::Env env) {
   Environment::Of(env).packet_socket = Napi::Persistent(
       DefineClass(env, "PacketSocket",
                   {Getter<&PacketSocket::Peer>("peer"), Method<&PacketSocket::PeerPidfd>("peerPidfd"),
-                   Method<&PacketSocket::Start>("start"), Method<&PacketSocket::Send>("send"),
-                   Getter<&PacketSocket::Queued>("queued"), Method<&PacketSocket::HasUnread>("hasUnread"),
-                   Method<&PacketSocket::SetReferenced>("ref"), Method<&PacketSocket::SetUnreferenced>("unref"),
-                   Method<&PacketSocket::CloseFromJs>("close")}));
+                   Method<&PacketSocket::PeerGroups>("peerGroups"), Method<&PacketSocket::Start>("start"),
+                   Method<&PacketSocket::Send>("send"), Getter<&PacketSocket::Queued>("queued"),
+                   Method<&PacketSocket::HasUnread>("hasUnread"), Method<&PacketSocket::SetReferenced>("ref"),
+                   Method<&PacketSocket::SetUnreferenced>("unref"), Method<&PacketSocket::CloseFromJs>("close")}));
 }
 
 Napi::Object PacketSocket::New(Napi::Env env, const SocketSource& source) {
@@ -115,6 +117,20 @@ Napi::Value PacketSocket::PeerPidfd(const Napi::CallbackInfo& info) {
   if (getsockopt(Open("getsockopt").fd(), SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) != 0)
     throw SystemError(errno == EINVAL ? ESRCH : errno, "getsockopt");  // before 6.16 a reaped peer is EINVAL
   return Napi::Number::New(info.Env(), pidfd);
+}
+
+// socket.peerGroups(): number[]
+Napi::Value PacketSocket::PeerGroups(const Napi::CallbackInfo& info) {
+  int fd = Open("getsockopt").fd();
+  std::vector<gid_t> groups(64);
+  socklen_t length = groups.size() * sizeof(gid_t);
+  while (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) != 0) {
+    if (errno != ERANGE) throw SystemError(errno, "getsockopt");
+    groups.resize(length / sizeof(gid_t));  // the kernel has said how many there are
+  }
+  auto numbers = Napi::Array::New(info.Env());
+  for (uint32_t i = 0; i < length / sizeof(gid_t); i++) numbers[i] = Napi::Number::New(info.Env(), groups[i]);
+  return numbers;
 }
 
 // socket.start(options: { encoding: "utf8" | "bytes", acceptFds: boolean, onPacket, onClose, onDrain? }): void

@@ -46,6 +46,7 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket>, public Resource, pub
 
   Napi::Value Peer(const Napi::CallbackInfo& info);
   Napi::Value PeerPidfd(const Napi::CallbackInfo& info);
+  Napi::Value PeerGroups(const Napi::CallbackInfo& info);
   void Start(const Napi::CallbackInfo& info);
   Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Queued(const Napi::CallbackInfo& info);

@@ -2,6 +2,7 @@
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { exporterOf } from "@lendbuf/shared/device";
+import { mayTouch } from "@lendbuf/shared/permissions";
 import { useMutation } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";
@@ -56,7 +57,7 @@ export function ActionsProvider({ children }: { children: ReactNode }) {
   const actions = useMemo<Actions>(
     () => ({
       isPossible,
-      mayEnd: (account) => me?.isOperator === true || me?.account === account,
+      mayEnd: (account) => me !== undefined && mayTouch(me, "delegations.revoke", account),
       delegate: (buffer) => setOpen({ dialog: "delegate", buffer }),
       extend: (delegation) => setOpen({ dialog: "extend", delegation }),
       revoke(delegation) {

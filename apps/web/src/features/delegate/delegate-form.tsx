@@ -1,9 +1,11 @@
 "use client";
+import { ACCOUNT } from "@lendbuf/shared/account";
 import type { Input } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Access, Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Exporter } from "@lendbuf/shared/exporter";
+import { mayTouch } from "@lendbuf/shared/permissions";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";
@@ -32,9 +34,10 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
   const now = useNow();
   const announce = useAnnounce();
   const isInTouch = useIsInTouch();
+  const mayChoose = me !== undefined && mayTouch(me, "delegations.request", "");
   const isOnlyRead = buffer.share === "shared";
   const [whom, setWhom] = useState<"me" | "other">("me");
-  const [uid, setUid] = useState("");
+  const [account, setAccount] = useState("");
   const [access, setAccess] = useState<Access>(isOnlyRead ? "read-only" : "read-write");
   const [lease, setLease] = useState<Lease>("3600000");
   const [until, setUntil] = useState(() => localTime(Date.now() + 2 * 3_600_000));
@@ -58,8 +61,8 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
   const isTaken = occupancy?.items.some(({ name, state }) => name === buffer.name && state !== "free") ?? false;
   const problem = !(leaseMs > 0)
     ? "That time is over: pick one to come."
-    : whom === "other" && !/^\d{1,10}$/.test(uid)
-      ? "Whose? Give the uid, a number as `id -u NAME` prints it."
+    : whom === "other" && !ACCOUNT.test(account)
+      ? "Whose? Name an account, such as alice, or uid:1000."
       : undefined;
 
   function submit(event: FormEvent) {
@@ -73,7 +76,7 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
       keep,
       purpose: purpose.trim() || null,
       exporter: exporter ?? null,
-      ...(whom === "other" && { account: `uid:${uid}` }),
+      ...(whom === "other" && { account }),
     } satisfies Input<"delegations.request">);
   }
 
@@ -89,19 +92,18 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
             {
               value: "other",
               label: "Somebody else",
-              disabled: !me?.isOperator,
-              title: me?.isOperator ? "By uid" : "Only an operator may delegate to others",
+              disabled: !mayChoose,
+              title: mayChoose ? "An account, or uid:1000" : "Only an operator may delegate to others",
             },
           ]}
         />
         {whom === "other" && (
           <TextInput
-            aria-label="Their uid"
-            placeholder="uid, such as 1000"
-            inputMode="numeric"
+            aria-label="Their account"
+            placeholder="alice, or uid:1000"
             className="code w-48"
-            value={uid}
-            onChange={(event) => setUid(event.target.value)}
+            value={account}
+            onChange={(event) => setAccount(event.target.value)}
           />
         )}
       </div>

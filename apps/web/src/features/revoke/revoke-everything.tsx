@@ -1,5 +1,6 @@
 "use client";
 import type { RevokeSummary } from "@lendbuf/shared/api";
+import { mayCall } from "@lendbuf/shared/permissions";
 import type { Status } from "@lendbuf/shared/status";
 import { useMutation } from "@tanstack/react-query";
 import { OctagonX } from "lucide-react";
@@ -27,7 +28,7 @@ export function RevokeEverything() {
     setShort(false);
     revoke.mutate({});
   });
-  const isAllowed = me?.isOperator ?? false;
+  const isAllowed = mayCall(me?.role ?? null, "delegations.revokeAll");
   const isReady = isInTouch && isAllowed && !revoke.isPending;
 
   function press() {

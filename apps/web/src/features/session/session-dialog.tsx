@@ -1,4 +1,5 @@
 "use client";
+import type { Role } from "@lendbuf/shared/role";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -8,6 +9,13 @@ import { useIsInTouch } from "../connection/connection-provider.tsx";
 import { useLive } from "../connection/live.tsx";
 import { useTRPC } from "../connection/trpc.ts";
 import { useSessionControl } from "./session.ts";
+
+const MAY: Record<Role, string> = {
+  viewer: "a viewer: you see, and borrow nothing",
+  member: "a member: you borrow, and end what is yours",
+  operator: "an operator: you also end what others have",
+  admin: "an admin: you also say who may do what",
+};
 
 /** Who you are to the agent, which browsers are signed in, and signing out. */
 export function SessionDialog({ onClose }: { onClose(): void }) {
@@ -32,8 +40,7 @@ export function SessionDialog({ onClose }: { onClose(): void }) {
         me && (
           <>
             You are <span className="code text-ink">{me.account}</span>
-            {me.name && ` (${me.name})`},{" "}
-            {me.isOperator ? "an operator: you see and end what everybody has" : "and see and end what is yours"}.
+            {me.name && ` (${me.name})`}, {MAY[me.role]}.
           </>
         )
       }
