@@ -121,7 +121,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     buffers: new Buffers<Live>(store, devices.byName, reservations.byBuffer),
     reservations,
     reserved: new Signal(ledger.changed),
-    alarms: { reservations: null, drains: null },
+    alarms: { reservations: null, drains: null, idle: null },
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),

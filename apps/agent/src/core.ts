@@ -46,7 +46,7 @@ export interface Core {
   /** Woken when a reservation comes or goes, which moves turns too. */
   readonly reserved: Signal;
   /** When something of the wall clock is to be looked at. */
-  readonly alarms: { reservations: Deadline | null; drains: Deadline | null };
+  readonly alarms: { reservations: Deadline | null; drains: Deadline | null; idle: Deadline | null };
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
 }

@@ -11,6 +11,7 @@ export interface RequestOptions {
   exporter?: Exporter;
   shorten?: boolean;
   priority?: number;
+  idle?: number;
 }
 
 /** Leaves out what was not said: the agent knows the defaults. */
@@ -24,6 +25,7 @@ export function requestOf(buffer: string, options: RequestOptions): Input<"deleg
     ...(options.purpose && { purpose: options.purpose }),
     ...(options.shorten && { shorten: true }),
     ...(options.priority && { priority: options.priority }),
+    ...(options.idle && { idleMs: options.idle }),
     ...(options.exporter && { exporter: options.exporter }),
   };
 }

@@ -143,10 +143,12 @@ export class TestAgent implements AsyncDisposable {
     return startOnTerminal(args, { LENDBUF_SOCKET: this.socket });
   }
 
-  /** Everything that is lent, offered or waited for ends. */
+  /** Everything that is lent, offered or waited for ends, and what was drained is lent again. */
   async clear(): Promise<void> {
     using connection = await connect({ path: this.socket });
     await connection.call("delegations.revokeAll");
+    for (const { name, drained } of await connection.call("devices.list"))
+      if (drained) await connection.call("devices.undrain", { name });
   }
 
   async kill(): Promise<void> {

@@ -52,6 +52,7 @@ class Delegation(TypedDict):
     keep: bool
     purpose: Optional[str]
     priority: int
+    idleMs: Optional[int]
     exporter: Optional[str]
     size: int
     leaseMs: int

@@ -32,6 +32,7 @@ export const MAX_READ = 32_768;
 /** Words of a buffer's memory in one answer. */
 export const MAX_WORDS = 1024;
 const DAY_MS = 86_400_000;
+const MAX_IDLE_MS = 30 * DAY_MS;
 const MAX_TOKEN_LIFE_MS = 366 * DAY_MS;
 
 const Name = z
@@ -66,6 +67,8 @@ const RequestFields = {
   purpose: Purpose,
   /** By which the memory is lent; defaults to the device's first that works. */
   exporter: z.enum(EXPORTERS).nullable().default(null),
+  /** Ends when nobody was seen to have it for so long; null: only its lease ends it. */
+  idleMs: z.int().min(1000).max(MAX_IDLE_MS).nullable().default(null),
   /** Goes before less in line; those who have it and have less are told to go. Above 0: for operators, and accounts that the agent was told of. */
   priority: z.int().min(-100).max(100).default(0),
   /** Have it for less than `leaseMs` where a reservation of somebody else comes before its end. */

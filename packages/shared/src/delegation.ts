@@ -224,6 +224,8 @@ export interface Delegation {
   /** Stays when the client disconnects; its account may claim it again. */
   keep: boolean;
   purpose: string | null;
+  /** Ends when nobody was seen to have it for so long; null: only its lease ends it. */
+  idleMs: number | null;
   /** Who has more goes first, and 0 is usual. */
   priority: number;
   /** By which its memory is lent: the one that was asked for, else the one that it got at its claim; null before. */

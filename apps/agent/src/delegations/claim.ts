@@ -5,6 +5,7 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
+import { watchIdle } from "../holders/idle.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { runOut } from "./lease.ts";
@@ -156,6 +157,7 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
     return fd;
   };
   fdWhileLent();
+  if (live.record.idleMs !== null) watchIdle(core);
   return fdWhileLent;
 }
 

@@ -13,7 +13,7 @@ import { checkDrained, checkLimits } from "./request.ts";
  */
 export function handOver(core: Core, caller: Caller, live: Live, account: string, offerMs: number): Live {
   const { record, target } = live;
-  const { id, state, buffer, device, access, share, keep, purpose, exporter, size, priority } = record;
+  const { id, state, buffer, device, access, share, keep, purpose, exporter, size, priority, idleMs } = record;
   const outcome = outcomeOf("hand-over", state);
   if (outcome === "NOT_READY")
     throw new AgentError(
@@ -29,7 +29,14 @@ export function handOver(core: Core, caller: Caller, live: Live, account: string
   const now = Date.now();
   const leftMs = Math.max(1, Math.min(live.leaseEndsAt, live.announced?.at ?? live.leaseEndsAt) - core.clock.now());
   const wish = { buffer, device, account, requestedBy: caller.account, access, share, keep, purpose, exporter, size };
-  const time = { leaseMs: Math.ceil(leftMs), until: now + Math.floor(leftMs), offerMs, requestedAt: now, priority };
+  const time = {
+    leaseMs: Math.ceil(leftMs),
+    until: now + Math.floor(leftMs),
+    offerMs,
+    requestedAt: now,
+    priority,
+    idleMs,
+  };
   const heir = core.ledger.create({ ...BLANK, ...wish, ...time, state: "waiting", renews: id }, target, {
     actor: caller.actor,
     action: "delegation.handed-over",

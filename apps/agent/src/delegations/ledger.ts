@@ -205,6 +205,7 @@ function newRecordOf(record: Record): Partial<Record> {
     requestedAt: record.requestedAt,
     purpose: record.purpose ?? undefined,
     priority: record.priority || undefined,
+    idleMs: record.idleMs ?? undefined,
     offeredAt: record.offeredAt ?? undefined,
     offerEndsAt: record.offerEndsAt ?? undefined,
     claimedAt: record.claimedAt ?? undefined,

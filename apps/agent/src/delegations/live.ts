@@ -38,6 +38,7 @@ export interface Record {
   readonly keep: boolean;
   readonly purpose: string | null;
   readonly priority: number;
+  readonly idleMs: number | null;
   /** The one that was wished for; from its claim on, the one that it got. */
   exporter: Exporter | null;
   readonly size: number;
@@ -130,6 +131,7 @@ export const BLANK = {
   keep: false,
   purpose: null,
   priority: 0,
+  idleMs: null,
   exporter: null,
   reason: null,
   offeredAt: null,
@@ -191,6 +193,7 @@ export function viewOfRecord(record: Record): Delegation {
     keep: record.keep,
     purpose: record.purpose,
     priority: record.priority,
+    idleMs: record.idleMs,
     exporter: record.exporter,
     size: record.size,
     leaseMs: record.leaseMs,

@@ -9,8 +9,22 @@ import { offerFields, startOffer } from "./queue.ts";
 export function renew(core: Core, ended: Live, leftMs: number): void {
   const { record, target } = ended;
   if (leftMs <= 0 || target.device.drain || !target.admits(record.share)) return;
-  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs, priority } =
-    record;
+  const {
+    id,
+    buffer,
+    device,
+    account,
+    requestedBy,
+    access,
+    share,
+    keep,
+    purpose,
+    exporter,
+    size,
+    offerMs,
+    priority,
+    idleMs,
+  } = record;
   const wish = {
     buffer,
     device,
@@ -24,6 +38,7 @@ export function renew(core: Core, ended: Live, leftMs: number): void {
     size,
     offerMs,
     priority,
+    idleMs,
   };
   try {
     const live = core.ledger.create(

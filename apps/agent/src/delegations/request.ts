@@ -22,6 +22,7 @@ export interface Wish {
   exporter: Exporter | null;
   shorten?: boolean | undefined;
   priority?: number | undefined;
+  idleMs?: number | null | undefined;
   /** For whom, where an operator asks; else the caller. */
   account?: string | undefined;
   offerMs?: number | undefined;
@@ -78,6 +79,7 @@ export function consider(
       keep: wish.keep,
       purpose: wish.purpose,
       priority,
+      idleMs: wish.idleMs ?? null,
       exporter: wish.exporter,
       size: target.size,
       leaseMs: free ? fits : wish.leaseMs,

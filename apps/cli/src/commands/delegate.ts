@@ -38,6 +38,7 @@ export function addDelegate(program: Command): void {
     .option("--wait", "stand in line where it is taken")
     .addOption(shortenOption())
     .addOption(priorityOption())
+    .option("--idle <duration>", "it ends when nobody was seen to have it for so long", duration)
     .option("--keep", "it stays when the client that claimed it disconnects")
     .addOption(purposeOption())
     .addOption(exporterOption())
