@@ -143,12 +143,10 @@ export class TestAgent implements AsyncDisposable {
     return startOnTerminal(args, { LENDBUF_SOCKET: this.socket });
   }
 
-  /** Everything that is lent, offered or waited for ends, and what was drained is lent again. */
+  /** Everything that is lent, offered or waited for ends. */
   async clear(): Promise<void> {
     using connection = await connect({ path: this.socket });
     await connection.call("delegations.revokeAll");
-    for (const { name, drained } of await connection.call("devices.list"))
-      if (drained) await connection.call("devices.undrain", { name });
   }
 
   async kill(): Promise<void> {

@@ -1,7 +1,7 @@
 import { INPUTS, type Method } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import { PROCEDURES } from "@lendbuf/shared/procedures";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { agentAndConnection } from "./agent-and-connection.ts";
 import { run, start } from "./lendbuf.ts";
 import { Recorder } from "./recorder.ts";
@@ -62,6 +62,8 @@ const COMMANDS: Record<Method, string> = {
 };
 
 describe("every method of the agent has a command", () => {
+  afterEach(() => here.connection.call("devices.undrain", { name: "sim0" })); // for the next one to be granted
+
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
     using recorder = new Recorder(here.agent.socket);
     const { id } = await here.connection.call("delegations.request", { buffer: "sim0/ch0" });
