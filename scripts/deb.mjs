@@ -87,7 +87,7 @@ function addPrograms(tree) {
     symlinkSync(`../lib/lendbuf/apps/${app}/bin/${program}.js`, join(tree, "usr/bin", program));
   }
   copy("apps/web/dist", library);
-  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders"]) {
+  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders", "lendbuf-hook"]) {
     copy(`packages/native/build/Release/${program}`, library);
     execFileSync("strip", ["--strip-unneeded", join(library, "packages/native/build/Release", program)]);
   }

@@ -5,6 +5,8 @@ import { Accounts } from "./accounts/accounts.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
+import { Between } from "./between/between.ts";
+import { Hooks } from "./between/hooks.ts";
 import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
@@ -13,7 +15,7 @@ import type { Config } from "./config.ts";
 import type { Core } from "./core.ts";
 import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
-import { advanceAll } from "./delegations/queue.ts";
+import { advance, advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
@@ -110,6 +112,19 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     onRevoked: (warden, entries) => takeResults(core, warden, entries),
     onLost: (warden) => takeLoss(core, warden),
   }));
+  const buffers = new Buffers<Live>(store, devices.byName, reservations.byBuffer);
+  const between = new Between({
+    store,
+    log,
+    hooks: new Hooks(config.hooks, log),
+    resetIdle: config.resetIdle,
+    buffers,
+    lives: () => ledger.live.values(),
+    onChange: (buffer) => {
+      if (!buffer.isWithheld) advance(core, buffer);
+      ledger.changed.notify();
+    },
+  });
   const core: Core = {
     config,
     log,
@@ -118,10 +133,11 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     ledger,
     devices: devices.byName,
     drains,
-    buffers: new Buffers<Live>(store, devices.byName, reservations.byBuffer),
+    buffers,
     reservations,
     reserved: new Signal(ledger.changed),
     alarms: { reservations: null, drains: null, idle: null },
+    between,
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
@@ -143,6 +159,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
+  core.between.takeUp(device);
   advanceAll(core);
 }
 
@@ -154,6 +171,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.accounts.load();
+      for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();
       core.reservations.load();
@@ -183,5 +201,8 @@ async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): P
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;
   core.doors.dismiss = (account) => broker.dismiss(account);
-  closers.push(() => endExports(core));
+  closers.push(
+    () => core.between.close(),
+    () => endExports(core),
+  );
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
@@ -8,6 +9,8 @@ import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
+import { z } from "zod";
+import { type Hook, parseHooks } from "./hook-definitions.ts";
 
 export interface Config {
   /** Of 127.0.0.1; 0: any free one. */
@@ -46,6 +49,10 @@ export interface Config {
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
+  /** Devices that are reset when nobody has anything of them any more. */
+  resetIdle: readonly string[];
+  /** What an operator has run between borrowers. */
+  hooks: readonly Hook[];
 }
 
 /** Which devices are ours to lend. */
@@ -143,6 +150,18 @@ const OPTIONS = {
     env: "LENDBUF_ALLOW_IRREVOCABLE",
     value: "NAME,…",
     help: "buffers or devices that may be lent although nothing takes them back by force (none)",
+  },
+  "reset-idle": {
+    type: "string",
+    env: "LENDBUF_RESET_IDLE",
+    value: "NAME,…",
+    help: "devices that are reset when nobody has anything of them any more (none)",
+  },
+  hooks: {
+    type: "string",
+    env: "LENDBUF_HOOKS",
+    value: "FILE",
+    help: "JSON: programs to run before a buffer is lent and after a delegation's end (none)",
   },
   "bus-master": {
     type: "string",
@@ -261,6 +280,8 @@ export function readConfig(args: string[], environment: Environment, uid: number
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
+    resetIdle: names(of("reset-idle")),
+    hooks: hooks(of("hooks")),
   };
 }
 
@@ -407,6 +428,25 @@ function names(given: Given): string[] {
         `${given!.from} names "${name}"; it takes names of buffers or devices, such as ram0/all or ram0.`,
       );
   return listed(given);
+}
+
+function hooks(given: Given): Hook[] {
+  if (!given) return [];
+  const refuse = (why: string, cause: unknown) =>
+    new ConfigError(`${given.from} names ${given.value}, ${why}.`, { cause });
+  let text: string;
+  try {
+    text = readFileSync(given.value, "utf8");
+  } catch (cause) {
+    throw refuse(`which cannot be read (${(cause as Error).message})`, cause);
+  }
+  try {
+    return parseHooks(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof z.ZodError)
+      throw refuse(`which does not say what to run:\n${z.prettifyError(cause)}\n`, cause);
+    throw refuse(`which is no JSON (${(cause as Error).message})`, cause);
+  }
 }
 
 function listed(given: Given): string[] {

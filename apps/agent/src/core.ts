@@ -2,6 +2,7 @@ import type { Role } from "@lendbuf/shared/role";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
+import type { Between } from "./between/between.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadline, Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
@@ -29,6 +30,7 @@ export interface Core {
   readonly ledger: Ledger;
   readonly reservations: Book;
   readonly exports: ExportBook;
+  readonly between: Between;
   readonly views: Views;
   readonly scans: Scans;
   readonly accounts: Accounts;

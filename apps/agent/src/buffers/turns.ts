@@ -13,12 +13,12 @@ const known = new WeakMap<object, Turns>();
 
 /**
  * When the one at this place of the queue has its turn at the latest, as leases, offers and reservations stand now; wall-clock milliseconds. Null where nobody
- * can tell: while an end before it waits for the kernel, or the device is not there.
+ * can tell: while an end before it waits for the kernel, or the device is not there, or the buffer is held.
  */
 export function turnOf(buffer: Buffer, place: number): number | null {
   const { changes, device } = buffer;
   const { drain } = device;
-  if (!device.isReady || drain?.until === null) return null;
+  if (!device.isReady || drain?.until === null || buffer.between.hold) return null;
   let turns = known.get(buffer);
   if (turns?.changes !== changes || turns.drain !== drain)
     known.set(buffer, (turns = { changes, drain, at: turnsOf(buffer, Math.max(Date.now(), drain?.until ?? 0)) }));

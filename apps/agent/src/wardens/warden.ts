@@ -8,11 +8,14 @@ import {
   decode,
   encodeAccess,
   encodeExport,
+  encodeReset,
   encodeRevoke,
+  encodeScrub,
   encodeSuspend,
   encodeSync,
   MAX_IDS,
   type RevokedEntry,
+  type ScrubPacket,
   type SyncPacket,
   type WardenPacket,
 } from "@lendbuf/native/warden/protocol";
@@ -28,7 +31,6 @@ export interface ExportRequest {
   region: number;
   ranges: readonly Range[];
   readOnly: boolean;
-  scrubZero: boolean;
 }
 
 export type { RevokedEntry };
@@ -142,6 +144,16 @@ export class Warden {
     await this.#ask(suspend ? "suspend" : "resume", (serial) => encodeSuspend(serial, suspend));
   }
 
+  /** Writes a word all over memory that nobody has; answers how many bytes were read back. Rejects like `access`. */
+  async scrub(scrub: Omit<ScrubPacket, "serial">): Promise<number> {
+    return Number(await this.#ask("scrub", (serial) => encodeScrub({ ...scrub, serial })));
+  }
+
+  /** Gives the device its state as after power-on, while nobody has anything of it. Rejects like `access`. */
+  async reset(): Promise<void> {
+    await this.#ask("reset", encodeReset);
+  }
+
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
   revoke(exportIds: readonly number[], deviceWide = false): void {
     for (let start = 0; start < exportIds.length; start += MAX_IDS) {
@@ -158,6 +170,7 @@ export class Warden {
 
   /** `what` is the `syscall` of the error that it may end with. */
   #ask(what: string, encode: (serial: number) => Uint8Array): Promise<bigint> {
+    if (this.#gone) return Promise.reject(new AgentError("DEVICE_LOST", "The device's warden is gone."));
     return new Promise((resolve, reject) => {
       const serial = ++this.#serial;
       this.#asking.set(serial, { what, resolve, reject });
