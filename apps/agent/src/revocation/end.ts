@@ -276,7 +276,7 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
   const renewed = record.reason === "collateral" ? lives.filter(({ claimant }) => claimant && !claimant.isClosed) : [];
   for (const live of lives) live.claimant?.holding.delete(live);
   core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
-  for (const live of renewed) renew(core, live, (live.record.expiresAt ?? 0) - Date.now());
+  for (const live of renewed) renew(core, live, Math.floor((live.leaseEndsAt ?? 0) - core.clock.now()));
   advanceTargets(core, lives);
 }
 
