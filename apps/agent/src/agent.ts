@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import { Accounts } from "./accounts/accounts.ts";
+import { Oidc } from "./accounts/oidc.ts";
+import { Passwords } from "./accounts/passwords.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
@@ -102,6 +104,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     onRevoked: (warden, entries) => takeResults(core, warden, entries),
     onLost: (warden) => takeLoss(core, warden),
   }));
+  const accounts = new Accounts(store, config);
   const core: Core = {
     config,
     log,
@@ -113,9 +116,11 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
-    accounts: new Accounts(store, config),
+    accounts,
     sessions: new Sessions(store),
     tokens: new Tokens(store),
+    passwords: new Passwords(store, accounts, clock),
+    oidc: config.oidc && new Oidc(config.oidc, accounts, log),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     startedAt: Date.now(),
     version,
@@ -144,6 +149,7 @@ function watchStore(core: Core): void {
       core.accounts.load();
       core.sessions.load();
       core.tokens.load();
+      core.passwords.load();
       restore(core);
       core.changed.notify();
     }

@@ -2,7 +2,8 @@ import { lstatSync } from "node:fs";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
-import { type Config, ConfigError, readConfig, USAGE } from "./config.ts";
+import { type Config, readConfig, USAGE } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { AlreadyRunning } from "./lock.ts";
 
 declare const VERSION: string;

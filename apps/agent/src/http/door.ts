@@ -15,6 +15,7 @@ import { Sockets } from "./sockets.ts";
 
 const MAX_BODY = 65_536;
 const MAX_CONNECTIONS = 1024;
+const LOGIN = new Set(["/login", "/login/oidc", "/login/oidc/callback"]);
 const METHODS = ["GET", "HEAD", "POST"];
 
 /** The door for people and remote scripts, on loopback: the dashboard, tRPC, and whether the agent is well. */
@@ -84,7 +85,7 @@ export class HttpDoor {
     if (refusal) return refuse(response, refusal);
     const path = pathOf(request);
     try {
-      if (path === "/login") return await this.#login.answer(request, response, this.#port);
+      if (LOGIN.has(path)) return await this.#login.answer(request, response, path, this.#port);
       if (path.startsWith("/trpc/")) return await this.#call(request, response, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });

@@ -102,4 +102,11 @@ export const MIGRATIONS: readonly string[] = [
   -- Those that were made before there were scopes were good for all that their account may do.
   ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
   `,
+  `
+  CREATE TABLE passwords (
+    account TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,           -- argon2id, as a PHC string with its parameters
+    must_change INTEGER NOT NULL  -- somebody else chose it
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
