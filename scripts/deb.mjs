@@ -48,8 +48,11 @@ const COMPLETIONS = {
   fish: "usr/share/fish/vendor_completions.d/lendbuf.fish",
 };
 
-/** Writes lendbuf_VERSION_ARCHITECTURE.deb into the folder, and answers its path. Needs what `npm run build` makes. */
-export async function buildDeb(folder) {
+/**
+ * Writes lendbuf_VERSION_ARCHITECTURE.deb into the folder, and answers its path. Needs what `npm run build` makes. `level`: how hard xz tries,
+ * which is most of the time that it takes.
+ */
+export async function buildDeb(folder, { level = 6 } = {}) {
   const { version } = readJson("apps/cli/package.json");
   const architecture = ARCHITECTURES[process.arch];
   if (!architecture)
@@ -67,7 +70,7 @@ export async function buildDeb(folder) {
     const file = join(folder, `lendbuf_${version}_${architecture}.deb`);
     mkdirSync(folder, { recursive: true });
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
-    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "--build", tree, file], {
+    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", `-z${level}`, "--build", tree, file], {
       env,
       stdio: ["ignore", "ignore", "inherit"],
     });
@@ -90,7 +93,7 @@ function addPrograms(tree) {
     symlinkSync(`../lib/lendbuf/apps/${app}/bin/${program}.js`, join(tree, "usr/bin", program));
   }
   copy("apps/web/dist", library);
-  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders"]) {
+  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders", "lendbuf-hook"]) {
     copy(`packages/native/build/Release/${program}`, library);
     execFileSync("strip", ["--strip-unneeded", join(library, "packages/native/build/Release", program)]);
   }

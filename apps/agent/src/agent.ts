@@ -7,6 +7,8 @@ import { Passwords } from "./accounts/passwords.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
 import { appRouter } from "./api/router.ts";
+import { Between } from "./between/between.ts";
+import { Hooks } from "./between/hooks.ts";
 import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
@@ -15,7 +17,7 @@ import type { Config } from "./config.ts";
 import type { Core } from "./core.ts";
 import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
-import { advanceAll } from "./delegations/queue.ts";
+import { advance, advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
@@ -105,6 +107,19 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     onLost: (warden) => takeLoss(core, warden),
   }));
   const accounts = new Accounts(store, config);
+  const buffers = new Buffers<Live>(store, devices.byName);
+  const between = new Between({
+    store,
+    log,
+    hooks: new Hooks(config.hooks, log),
+    resetIdle: config.resetIdle,
+    buffers,
+    lives: () => ledger.live.values(),
+    onChange: (buffer) => {
+      if (!buffer.isWithheld) advance(core, buffer);
+      ledger.changed.notify();
+    },
+  });
   const core: Core = {
     config,
     log,
@@ -112,7 +127,8 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     store,
     ledger,
     devices: devices.byName,
-    buffers: new Buffers<Live>(store, devices.byName),
+    buffers,
+    between,
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
@@ -125,7 +141,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, clients: () => 0, dismiss: () => {} },
+    doors: { url: null, remoteUrl: null, clients: () => 0, dismiss: () => {} },
     audited,
     changed,
   };
@@ -136,6 +152,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
 /** It has a warden that works: what it comes with can be lent, and who waits for it is next. */
 function takeUp(core: Core, device: Device): void {
   core.buffers.takeUp(device);
+  core.between.takeUp(device);
   advanceAll(core);
 }
 
@@ -147,6 +164,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.accounts.load();
+      for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();
       core.passwords.load();
@@ -168,9 +186,13 @@ async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): P
   const door = new HttpDoor(core, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
+  if (core.config.tls) core.doors.remoteUrl = await door.listenTls(core.config.tls);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;
   core.doors.dismiss = (account) => broker.dismiss(account);
-  closers.push(() => endExports(core));
+  closers.push(
+    () => core.between.close(),
+    () => endExports(core),
+  );
 }

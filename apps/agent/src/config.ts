@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +8,9 @@ import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
+import { z } from "zod";
 import { ConfigError, type Given } from "./config-error.ts";
+import { type Hook, parseHooks } from "./hook-definitions.ts";
 import { type OidcChoice, readOidc } from "./oidc-config.ts";
 
 export interface Config {
@@ -32,12 +36,18 @@ export interface Config {
   allowIrrevocable: readonly string[];
   /** Whose delegations viewers and members see. */
   visibility: "all" | "own";
+  /** A door over TLS that others on the network reach. */
+  tls: { address: string; port: number; files: { cert: string; key: string } } | null;
   /** What a uid may do that no account and no group names; null: nothing. */
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
   /** Who else says who somebody is; null: nobody. */
   oidc: OidcChoice | null;
+  /** Devices that are reset when nobody has anything of them any more. */
+  resetIdle: readonly string[];
+  /** What an operator has run between borrowers. */
+  hooks: readonly Hook[];
 }
 
 /** Which devices are ours to lend. */
@@ -109,6 +119,18 @@ const OPTIONS = {
     value: "NAME,…",
     help: "buffers or devices that may be lent although nothing takes them back by force (none)",
   },
+  "reset-idle": {
+    type: "string",
+    env: "LENDBUF_RESET_IDLE",
+    value: "NAME,…",
+    help: "devices that are reset when nobody has anything of them any more (none)",
+  },
+  hooks: {
+    type: "string",
+    env: "LENDBUF_HOOKS",
+    value: "FILE",
+    help: "JSON: programs to run before a buffer is lent and after a delegation's end (none)",
+  },
   "bus-master": {
     type: "string",
     env: "LENDBUF_BUS_MASTER",
@@ -127,6 +149,19 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  listen: {
+    type: "string",
+    env: "LENDBUF_LISTEN",
+    value: "ADDR:PORT",
+    help: "also lets people in from elsewhere, over TLS: 0.0.0.0:7118, [::]:7118 (none)",
+  },
+  "tls-cert": {
+    type: "string",
+    env: "LENDBUF_TLS_CERT",
+    value: "FILE",
+    help: "with --listen: the certificate, in PEM, with its chain; taken up anew when it changes",
+  },
+  "tls-key": { type: "string", env: "LENDBUF_TLS_KEY", value: "FILE", help: "with --listen: the certificate's key" },
   visibility: {
     type: "string",
     env: "LENDBUF_VISIBILITY",
@@ -245,6 +280,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       systemMemory: memorySize(of("system-memory")),
     },
     allowIrrevocable: names(of("allow-irrevocable")),
+    tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
@@ -257,6 +293,8 @@ export function readConfig(args: string[], environment: Environment, uid: number
       groupsClaim: of("oidc-groups-claim"),
       create: groupRoles(of("oidc-create"), "the provider"),
     }),
+    resetIdle: names(of("reset-idle")),
+    hooks: hooks(of("hooks")),
   };
 }
 
@@ -298,6 +336,22 @@ function oneOf<Choice extends string>(given: Given, choices: readonly [Choice, C
   const value = (given?.value.toLowerCase() ?? choices[0]) as Choice;
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function tls(listen: Given, cert: Given, key: Given): Config["tls"] {
+  const lone = listen ?? cert ?? key;
+  if (!lone) return null;
+  if (!listen || !cert || !key)
+    throw new ConfigError(
+      `${lone.from} takes the other two of --listen, --tls-cert and --tls-key: nothing but TLS leaves this host.`,
+    );
+  const [, bracketed, plain, port = ""] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen.value) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (isIP(address) === 0 || Number(port) > 65_535)
+    throw new ConfigError(
+      `${listen.from} is "${listen.value}"; it takes an address of this host and a port, such as 0.0.0.0:7118 or [::]:7118.`,
+    );
+  return { address, port: Number(port), files: { cert: resolve(cert.value), key: resolve(key.value) } };
 }
 
 function others(given: Given): Role | null {
@@ -365,6 +419,25 @@ function names(given: Given): string[] {
         `${given!.from} names "${name}"; it takes names of buffers or devices, such as ram0/all or ram0.`,
       );
   return listed(given);
+}
+
+function hooks(given: Given): Hook[] {
+  if (!given) return [];
+  const refuse = (why: string, cause: unknown) =>
+    new ConfigError(`${given.from} names ${given.value}, ${why}.`, { cause });
+  let text: string;
+  try {
+    text = readFileSync(given.value, "utf8");
+  } catch (cause) {
+    throw refuse(`which cannot be read (${(cause as Error).message})`, cause);
+  }
+  try {
+    return parseHooks(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof z.ZodError)
+      throw refuse(`which does not say what to run:\n${z.prettifyError(cause)}\n`, cause);
+    throw refuse(`which is no JSON (${(cause as Error).message})`, cause);
+  }
 }
 
 function listed(given: Given): string[] {

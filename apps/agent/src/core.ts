@@ -4,6 +4,7 @@ import type { Oidc } from "./accounts/oidc.ts";
 import type { Passwords } from "./accounts/passwords.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
+import type { Between } from "./between/between.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
@@ -27,6 +28,7 @@ export interface Core {
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
   readonly exports: ExportBook;
+  readonly between: Between;
   readonly views: Views;
   readonly scans: Scans;
   readonly accounts: Accounts;
@@ -40,12 +42,22 @@ export interface Core {
   readonly version: string;
   /** Open files that this process may have. */
   readonly fileLimit: number;
-  /** What the doors say of themselves; `dismiss` ends an account's connections. */
-  readonly doors: { url: string | null; clients: () => number; dismiss: (account: string) => void };
+  /** What the doors say of themselves. */
+  readonly doors: Doors;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
+}
+
+export interface Doors {
+  /** Of the one on loopback. */
+  url: string | null;
+  /** Of the one over TLS, which others on the network reach too. */
+  remoteUrl: string | null;
+  clients: () => number;
+  /** Ends an account's connections. */
+  dismiss: (account: string) => void;
 }
 
 /** Who calls, as a door has found out. */

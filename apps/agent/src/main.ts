@@ -1,10 +1,14 @@
+import "./signals.ts"; // before all else
 import { lstatSync } from "node:fs";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
 import { type Config, readConfig, USAGE } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { CertificateError } from "./http/certificate.ts";
 import { AlreadyRunning } from "./lock.ts";
+import { panic } from "./revocation/panic.ts";
+import { onPanic, refuseInspector } from "./signals.ts";
 
 declare const VERSION: string;
 const version = typeof VERSION === "string" ? VERSION : "0.0.0";
@@ -24,7 +28,8 @@ function configOrExit(): Config {
 
 /** In words where it is something that a person can mend. */
 function explain(cause: unknown, config: Config): string | undefined {
-  if (cause instanceof AlreadyRunning || cause instanceof ForeignFolder) return cause.message;
+  if (cause instanceof AlreadyRunning || cause instanceof ForeignFolder || cause instanceof CertificateError)
+    return cause.message;
   if (!isSystemError(cause)) return undefined;
   if (cause.code === "EADDRINUSE" && cause.syscall === "listen")
     return `Port ${config.port} of 127.0.0.1 is taken. Choose another with --port; 0 takes any free one.`;
@@ -51,7 +56,8 @@ process.stdout.on("error", () => {});
 /** With a secret that signs in only where a person sees it: a log keeps what it is told. */
 function dashboardLink(): string {
   const { doors, sessions } = agent.core;
-  if (!process.stdout.isTTY) return `${doors.url} (sign in: lendbuf login)`;
+  const also = doors.remoteUrl ? `, and ${doors.remoteUrl}` : "";
+  if (!process.stdout.isTTY) return `${doors.url}${also} (sign in: lendbuf login)`;
   return `${doors.url}/#login=${sessions.createLink(`uid:${process.getuid!()}`).secret}`;
 }
 
@@ -66,6 +72,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 const { core } = agent;
+onPanic(() => void panic(core, {}, "signal").catch((cause) => core.log.error({ cause }, "panic failed")));
+refuseInspector();
 console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
 for (const device of core.devices.values()) {
   const { name, state, problem, exporters } = device.view();

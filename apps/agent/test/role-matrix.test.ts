@@ -20,6 +20,7 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "buffers.get": { name: "none" },
   "buffers.define": { name: "none", device: "none", region: 0, ranges: [{ offset: 0, length: 4096 }] },
   "buffers.remove": { name: "none" },
+  "buffers.lift": { name: "none" },
   "buffers.watch": {},
   "buffers.read": { name: "none" },
   "buffers.peek": { name: "none", offset: 0 },

@@ -3,7 +3,16 @@ import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import { ACCOUNT } from "@lendbuf/shared/account";
 import type { Method } from "@lendbuf/shared/api";
-import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
+import {
+  BUFFER_NAME,
+  MAX_NAME_LENGTH,
+  MAX_TAG_LENGTH,
+  type Range,
+  type Scrub,
+  TAG,
+  WIDTHS,
+  type Width,
+} from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
@@ -48,6 +57,16 @@ export function bufferName(text: string): string {
 
 export function deviceName(text: string): string {
   return name(text, "devices");
+}
+
+export function tag(text: string): string {
+  if (text.length <= MAX_TAG_LENGTH && TAG.test(text)) return text;
+  throw new InvalidArgumentError(`A tag is up to ${MAX_TAG_LENGTH} letters, digits and . _ : -`);
+}
+
+/** Collects: for `<tag...>`. */
+export function tags(text: string, before: string[] = []): string[] {
+  return before.includes(tag(text)) ? before : [...before, text];
 }
 
 /** A PCI function's address; collects: for `<bdf...>`. */
@@ -134,16 +153,29 @@ export function signalName(text: string): NodeJS.Signals {
 export function agentUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username)
-    throw new InvalidArgumentError("Write where the agent answers as http://127.0.0.1:7117.");
+    throw new InvalidArgumentError(
+      "Write where the agent answers as http://127.0.0.1:7117, or https://lab.example:7118.",
+    );
   return url.origin;
 }
 
-export const widthOption = () =>
-  new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {
-    const width = WIDTHS.find((one) => String(one) === text);
-    if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
-    return width;
-  });
+export const widthOption = () => new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser(width);
+
+export const scrubWidthOption = () =>
+  new Option("--scrub-width <bits>", "of the scrub's accesses: 8, 16, 32 or 64 (default: 32)").argParser(width);
+
+/** `none`, `zero` or a word that is written all over. */
+export function scrub(text: string): Scrub {
+  if (text === "none" || text === "zero") return text;
+  if (!isNumber(text)) throw new InvalidArgumentError("Write none, zero, or a word such as 0xdead.");
+  return { pattern: word(text), width: 32 };
+}
+
+function width(text: string): Width {
+  const width = WIDTHS.find((one) => String(one) === text);
+  if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
+  return width;
+}
 
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 

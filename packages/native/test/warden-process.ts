@@ -10,10 +10,13 @@ import {
   type ExportPacket,
   encodeAccess,
   encodeExport,
+  encodeReset,
   encodeRevoke,
+  encodeScrub,
   encodeSuspend,
   encodeSync,
   type Kind,
+  type ScrubPacket,
   type SyncPacket,
   type WardenPacket,
 } from "../src/warden/protocol.ts";
@@ -121,7 +124,7 @@ export class Warden {
     const serial = ++this.#serial;
     const id = request.id ?? this.nextId();
     const ranges = request.ranges ?? [{ offset: PLAIN, length: 4096 }];
-    const usual = { kind: this.#exporter, region: this.#region, readOnly: false, scrubZero: false };
+    const usual = { kind: this.#exporter, region: this.#region, readOnly: false };
     this.socket.send(encodeExport({ ...usual, ...request, ranges, serial, id }));
     const packet = await this.#next(
       (one): one is Packet<"exported"> & Got => one.type === "exported" && one.serial === serial,
@@ -159,6 +162,16 @@ export class Warden {
 
   suspend(suspend: boolean): Promise<Packet<"done">> {
     return this.#done((serial) => encodeSuspend(serial, suspend));
+  }
+
+  /** Writes over memory; what is left out is: one page of plain memory, with zeros, by 32 bits. */
+  scrub(scrub: Partial<Omit<ScrubPacket, "serial">> = {}): Promise<Packet<"done">> {
+    const usual = { region: this.#region, ranges: [{ offset: PLAIN, length: 4096 }], word: 0n, width: 32 };
+    return this.#done((serial) => encodeScrub({ ...usual, ...scrub, serial }));
+  }
+
+  reset(): Promise<Packet<"done">> {
+    return this.#done(encodeReset);
   }
 
   /** Why it gave its device up. */

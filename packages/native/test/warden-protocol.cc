@@ -30,6 +30,8 @@ int main() {
   Print("type done", Type::kDone);
   Print("type sync", Type::kSync);
   Print("type suspend", Type::kSuspend);
+  Print("type scrub", Type::kScrub);
+  Print("type reset", Type::kReset);
   Print("method null", Method::kNone);
   Print("method dma-buf-revoke", Method::kDmaBufRevoke);
   Print("method vfio-feature-revoke", Method::kVfioFeatureRevoke);
@@ -55,7 +57,6 @@ int main() {
   Print("unlendable msix-table", Unlendable::kMsixTable);
   Print("unlendable sub-page", Unlendable::kSubPage);
   Print("flag readOnly", kReadOnly);
-  Print("flag scrubZero", kScrubZero);
   Print("flag deviceWide", kDeviceWide);
   Print("region flag readable", kReadable);
   Print("region flag writable", kWritable);
@@ -74,6 +75,8 @@ int main() {
   Print("size registerAccess", sizeof(RegisterAccess));
   Print("size sync", sizeof(Sync));
   Print("size suspend", sizeof(Suspend));
+  Print("size scrub", sizeof(Scrub));
+  Print("size reset", sizeof(Reset));
   Print("size done", sizeof(Done));
   Print("at header.serial", offsetof(Header, serial));
   Print("at region.index", offsetof(Region, index));
@@ -120,6 +123,10 @@ int main() {
   Print("at sync.width", offsetof(Sync, width));
   Print("at sync.to_device", offsetof(Sync, to_device));
   Print("at suspend.suspend", offsetof(Suspend, suspend));
+  Print("at scrub.word", offsetof(Scrub, word));
+  Print("at scrub.region", offsetof(Scrub, region));
+  Print("at scrub.range_count", offsetof(Scrub, range_count));
+  Print("at scrub.width", offsetof(Scrub, width));
   Print("at done.value", offsetof(Done, value));
   Print("at done.error", offsetof(Done, error));
   puts("}");

@@ -37,7 +37,6 @@ describe("the packets", () => {
         region: 2,
         ranges,
         readOnly: true,
-        scrubZero: true,
         kind: "staged",
       }),
     );
@@ -46,7 +45,7 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(header["at header.serial"])).toBe(7);
     expect(bytes.readBigUInt64LE(header["at export.id"])).toBe(2n ** 53n - 1n);
     expect(bytes.readUInt32LE(header["at export.region"])).toBe(2);
-    expect(bytes.readUInt32LE(header["at export.flags"])).toBe(3);
+    expect(bytes.readUInt32LE(header["at export.flags"])).toBe(1);
     expect(bytes.readUInt32LE(header["at export.range_count"])).toBe(2);
     expect(bytes.readUInt32LE(header["at export.kind"])).toBe(3);
     expect(bytes.readBigUInt64LE(header["size export"]!)).toBe(0x1_0000_1000n);
@@ -63,6 +62,21 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(header["at revoke.flags"])).toBe(0);
     expect(Buffer.from(protocol.encodeRevoke(9, [5], true)).readUInt32LE(header["at revoke.flags"])).toBe(1);
     expect(bytes.readBigUInt64LE(header["size revoke"]! + 8)).toBe(2n ** 40n);
+  });
+
+  it("have each field of SCRUB where protocol.h has it", () => {
+    const ranges = [{ offset: 0x1_0000_1000, length: 0x2000 }];
+
+    const bytes = Buffer.from(protocol.encodeScrub({ serial: 3, region: 2, ranges, word: 2n ** 64n - 3n, width: 64 }));
+
+    expect(bytes.length).toBe(header["size scrub"]! + header["size range"]!);
+    expect(bytes.readUInt32LE(0)).toBe(header["type scrub"]);
+    expect(bytes.readUInt32LE(header["at header.serial"])).toBe(3);
+    expect(bytes.readBigUInt64LE(header["at scrub.word"])).toBe(2n ** 64n - 3n);
+    expect(bytes.readUInt32LE(header["at scrub.region"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at scrub.range_count"])).toBe(1);
+    expect(bytes.readUInt32LE(header["at scrub.width"])).toBe(64);
+    expect(bytes.readBigUInt64LE(header["size scrub"]!)).toBe(0x1_0000_1000n);
   });
 
   it("have each field of ACCESS where protocol.h has it", () => {

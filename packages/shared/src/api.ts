@@ -8,9 +8,12 @@ import {
   type Contents,
   MAX_NAME_LENGTH,
   MAX_RANGES,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   type Occupancy,
   type Peeked,
   type Poked,
+  TAG,
   WIDTHS,
 } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
@@ -37,11 +40,21 @@ const Name = z
   .string()
   .max(MAX_NAME_LENGTH, `a name has at most ${MAX_NAME_LENGTH} characters`)
   .regex(BUFFER_NAME, "letters, digits and . _ : - in parts divided by /");
+const Tag = z
+  .string()
+  .max(MAX_TAG_LENGTH, `a tag has at most ${MAX_TAG_LENGTH} characters`)
+  .regex(TAG, "a tag has letters, digits and . _ : -");
 const Id = z.int().positive();
 const Limit = z.int().min(1).max(MAX_PAGE).default(100);
 const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
 const Bytes = z.int().nonnegative();
 const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
+const Pattern = z
+  .strictObject({
+    pattern: z.string().regex(/^0x[0-9a-f]{1,16}$/i, "a pattern is written 0x and up to 16 hexadecimal digits"),
+    width: z.literal(WIDTHS).default(32),
+  })
+  .refine(({ pattern, width }) => BigInt(pattern) >> BigInt(width) === 0n, "the pattern has more bits than its width");
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
 const AccountName = z.string().regex(ACCOUNT, "an account is written alice, or uid:1000");
@@ -82,6 +95,7 @@ export const INPUTS = {
   "buffers.list": z
     .strictObject({
       device: Name.optional(),
+      tag: Tag.optional(),
       search: z.string().max(100).optional(),
       cursor: z.string().max(MAX_NAME_LENGTH).optional(),
       limit: Limit,
@@ -97,10 +111,13 @@ export const INPUTS = {
       .min(1, "a buffer has at least one range")
       .max(MAX_RANGES),
     share: z.enum(["exclusive", "shared"]).default("exclusive"),
-    scrub: z.enum(["none", "zero"]).default("none"),
+    scrub: z.union([z.enum(["none", "zero"]), Pattern]).default("none"),
     description: z.string().max(200).default(""),
+    tags: z.array(Tag).max(MAX_TAGS, `a buffer has at most ${MAX_TAGS} tags`).default([]),
   }),
   "buffers.remove": z.strictObject({ name: Name }),
+  /** It is lent again though it was held. */
+  "buffers.lift": z.strictObject({ name: Name }),
   "buffers.watch": None,
   "buffers.read": z.strictObject({
     name: Name,
@@ -154,7 +171,10 @@ export const INPUTS = {
     /** Where only a whole device can be taken back: end the others on it too, as `collateral`. Else BLAST_RADIUS names them. */
     deviceWide: z.boolean().default(false),
   }),
-  "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  /** Panic: all that fit what is named, at once. */
+  "delegations.revokeAll": z
+    .strictObject({ device: Name.optional(), account: AccountName.optional(), tag: Tag.optional() })
+    .prefault({}),
   "delegations.holders": z.strictObject({ id: Id }),
   "host.dmabufs": z
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
@@ -243,9 +263,25 @@ export interface Synced {
 export interface RevokeSummary {
   revoked: number;
   cancelled: number;
-  /** Decided, but not confirmed by the kernel yet: `delegations` tells on what each waits. */
+  /** How many are decided, but not confirmed by the kernel yet. */
   remaining: number;
+  /** Those, the first hundred. */
+  unfinished: Unfinished[];
   durationMs: number;
+}
+
+/** A delegation whose end the kernel has not confirmed, and why. */
+export interface Unfinished {
+  id: number;
+  buffer: string;
+  device: string;
+  account: string;
+  /** On what it waits, in words for people; null where nothing is known yet. */
+  waitingFor: string | null;
+  /** The last refusal's errno name, if there was one. */
+  lastErrno: string | null;
+  /** Nobody can tell any more whether the memory can still be reached. */
+  unproven: boolean;
 }
 
 /** What the current state of all live delegations is, the newest first; `total` counts those that were left out too. */
@@ -276,6 +312,7 @@ interface Outputs {
   "buffers.get": BufferView;
   "buffers.define": BufferView;
   "buffers.remove": null;
+  "buffers.lift": BufferView;
   "buffers.watch": OccupancyState;
   "buffers.read": Contents;
   "buffers.peek": Peeked;

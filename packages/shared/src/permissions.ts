@@ -29,6 +29,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "buffers.get": VIEWER,
   "buffers.define": OPERATOR,
   "buffers.remove": OPERATOR,
+  "buffers.lift": OPERATOR,
   "buffers.watch": VIEWER,
   "buffers.read": OWN,
   "buffers.peek": OPERATOR,

@@ -16,6 +16,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "buffers.get": "query",
   "buffers.define": "mutation",
   "buffers.remove": "mutation",
+  "buffers.lift": "mutation",
   "buffers.watch": "subscription",
   "buffers.read": "query",
   "buffers.peek": "mutation",

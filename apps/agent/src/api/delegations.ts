@@ -14,6 +14,7 @@ import { sync } from "../delegations/sync.ts";
 import { holdersOf } from "../holders/holders-of.ts";
 import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
+import { panic } from "../revocation/panic.ts";
 import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
 import { paged } from "./page.ts";
@@ -121,7 +122,7 @@ export const delegationsRouter = router({
   ),
   revokeAll: input("delegations.revokeAll").mutation(
     async ({ ctx, input }): Promise<Output<"delegations.revokeAll">> => {
-      return revokeAll(ctx.core, ctx.caller, input.device);
+      return panic(ctx.core, input, ctx.caller.actor);
     },
   ),
 });
@@ -218,22 +219,4 @@ async function endNow(core: Core, lives: readonly Live[], caller: Caller, how: "
     caller.actor,
   );
   await ended(core, lives, core.config.confirmMs);
-}
-
-async function revokeAll(
-  core: Core,
-  caller: Caller,
-  device: string | undefined,
-): Promise<Output<"delegations.revokeAll">> {
-  const start = core.clock.now();
-  // What is unproven after a restart has been asked for all that can be asked.
-  const lives = [...core.ledger.live.values()].filter(
-    ({ record }) =>
-      !isFinal(record.state) && record.state !== "revoking" && (device === undefined || record.device === device),
-  );
-  end(core, lives, "panic", caller.actor);
-  await ended(core, lives, core.config.confirmMs);
-  const count = (state: string) => lives.filter(({ record }) => record.state === state).length;
-  const remaining = [...core.ledger.live.values()].filter(({ record }) => record.state === "revoking").length;
-  return { revoked: count("revoked"), cancelled: count("cancelled"), remaining, durationMs: core.clock.now() - start };
 }

@@ -53,7 +53,7 @@ function formerBuffer(core: Core, { buffer, device, size }: Record): Buffer<Live
     scrub: "none",
     description: "",
   } as const;
-  return new Buffer<Live>({ ...definition, ranges: [...definition.ranges] }, known, false);
+  return new Buffer<Live>({ ...definition, ranges: [...definition.ranges], tags: [] }, known, false);
 }
 
 function endAll(core: Core, lives: readonly Live[]): void {

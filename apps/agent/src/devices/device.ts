@@ -36,6 +36,7 @@ export class Device {
   #problem: string | null = null;
   #found: Found = { regions: [], exporters: [], access: null };
   #suspended = false;
+  #generation = 0;
   /** Found out at first and whenever a warden has gone, for every status tells of it, at each change. */
   #description: Description;
   #restart: Deadline | undefined;
@@ -62,6 +63,11 @@ export class Device {
   /** Whether nobody reaches its memory for now. */
   get isSuspended(): boolean {
     return this.#suspended;
+  }
+
+  /** Another number whenever its memory may be as somebody left it: a warden opened it, or it was reset. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** The buffers that it comes with, as far as its regions are known. */
@@ -115,6 +121,20 @@ export class Device {
     this.#handlers.onChange();
   }
 
+  /** While nobody has anything of it. Nothing of it is lent meanwhile. @throws AgentError DEVICE_LOST; what the warden answers */
+  async reset(): Promise<void> {
+    const warden = this.readyWarden();
+    this.#become("resetting", "it is being reset between two borrowers");
+    try {
+      await warden.reset();
+    } finally {
+      if (this.#warden === warden) {
+        this.#generation++;
+        this.#become("ready", null);
+      }
+    }
+  }
+
   /** Cuts an export whose warden has died: a memfd, which lives on without it, through the agent's copy of its fd. */
   cut(fd: number, { method }: Capability): Promise<Proof> {
     if (method === "ftruncate") return cutByTruncation(fd);
@@ -162,6 +182,7 @@ export class Device {
       {
         onReady: (found) => {
           this.#found = found;
+          this.#generation++;
           this.#restartMs = FIRST_RESTART_MS;
           const works = found.exporters.some((one) => one.works);
           this.#become(works ? "ready" : "lost", works ? null : (found.exporters[0]?.detail ?? "nothing lends it"));

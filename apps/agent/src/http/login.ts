@@ -6,6 +6,7 @@ import type { Opened } from "../accounts/sessions.ts";
 import type { Core } from "../core.ts";
 import { cookieName } from "./credentials.ts";
 import type { Refusal } from "./guard.ts";
+import type { Place } from "./place.ts";
 import { refuse, replyJson } from "./reply.ts";
 import { sourceOf } from "./source.ts";
 
@@ -38,7 +39,7 @@ export class Login {
     this.#core = core;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, path: string, port: number): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, path: string, place: Place): Promise<void> {
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (path === "/login/oidc/callback")
       return isRead ? this.#arrive(request, response) : refuse(response, READ_ONLY, { allow: "GET, HEAD" });
@@ -52,11 +53,13 @@ export class Login {
     const source = await sourceOf(request);
     if (source === undefined) return void response.destroy();
     try {
-      if (path === "/login/oidc") return replyJson(response, 200, await this.#leave(request, source));
+      if (path === "/login/oidc")
+        return replyJson(response, 200, await this.#leave(`${place.scheme}://${request.headers.host}`, source));
       const opened = await this.#open(body, source);
       if ("status" in opened) return this.#refuse(response, opened);
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
-      const cookie = `${cookieName(port)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
+      const secure = place.scheme === "https" ? "; Secure" : "";
+      const cookie = `${cookieName(place)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}${secure}`;
       replyJson(response, 200, { key: opened.key }, { "set-cookie": cookie });
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;
@@ -122,11 +125,11 @@ export class Login {
   }
 
   /** Where the page shall go, and what it keeps meanwhile. */
-  async #leave({ headers }: IncomingMessage, source: string): Promise<{ url: string; page: string }> {
+  async #leave(origin: string, source: string): Promise<{ url: string; page: string }> {
     const { oidc } = this.#core;
     if (!oidc)
       throw new AgentError("NOT_FOUND", "This agent knows no identity provider (--oidc-issuer). Sign in another way.");
-    return oidc.begin(`http://${headers.host}`, source);
+    return oidc.begin(origin, source);
   }
 
   /** The provider sends the browser back. Its page learns what came of it only with what it kept, so nobody can sign another one in. */

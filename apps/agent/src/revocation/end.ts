@@ -275,8 +275,10 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
   } as const;
   const renewed = record.reason === "collateral" ? lives.filter(({ claimant }) => claimant && !claimant.isClosed) : [];
   for (const live of lives) live.claimant?.holding.delete(live);
+  core.between.expect(lives);
   core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
   for (const live of renewed) renew(core, live, (live.record.expiresAt ?? 0) - Date.now());
+  core.between.follow(lives);
   advanceTargets(core, lives);
 }
 

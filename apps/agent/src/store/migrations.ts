@@ -103,6 +103,24 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
   `,
   `
+  -- Between two borrowers. What is held stays so over a restart; hooks that an agent did not come to the end of are run by the next.
+  CREATE TABLE holds (buffer TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_buffer_held AFTER INSERT ON audit WHEN NEW.action = 'buffer.held' BEGIN
+    INSERT OR REPLACE INTO holds VALUES (NEW.buffer, NEW.at, json_extract(NEW.detail, '$.reason'));
+  END;
+  CREATE TRIGGER audit_buffer_lifted AFTER INSERT ON audit WHEN NEW.action IN ('buffer.lifted', 'buffer.removed') BEGIN
+    DELETE FROM holds WHERE buffer = NEW.buffer;
+  END;
+  CREATE TABLE pending_hooks (delegation INTEGER PRIMARY KEY, buffer TEXT NOT NULL, ended TEXT NOT NULL) STRICT;
+  CREATE TRIGGER audit_hooks_pending AFTER INSERT ON audit WHEN NEW.action = 'hooks.pending' BEGIN
+    INSERT OR REPLACE INTO pending_hooks
+      SELECT json_extract(value, '$.delegation'), json_extract(value, '$.buffer'), value FROM json_each(NEW.detail, '$.ended');
+  END;
+  CREATE TRIGGER audit_hooks_ran AFTER INSERT ON audit WHEN NEW.action = 'hooks.ran' BEGIN
+    DELETE FROM pending_hooks WHERE delegation = json_extract(NEW.detail, '$.delegation');
+  END;
+  `,
+  `
   CREATE TABLE passwords (
     account TEXT PRIMARY KEY,
     hash TEXT NOT NULL,           -- argon2id, as a PHC string with its parameters

@@ -8,11 +8,14 @@ import {
   decode,
   encodeAccess,
   encodeExport,
+  encodeReset,
   encodeRevoke,
+  encodeScrub,
   encodeSuspend,
   encodeSync,
   MAX_IDS,
   type RevokedEntry,
+  type ScrubPacket,
   type SyncPacket,
   type WardenPacket,
 } from "@lendbuf/native/warden/protocol";
@@ -28,7 +31,6 @@ export interface ExportRequest {
   region: number;
   ranges: readonly Range[];
   readOnly: boolean;
-  scrubZero: boolean;
 }
 
 export type { RevokedEntry };
@@ -65,7 +67,7 @@ export class Warden {
   readonly #handlers: WardenHandlers;
   readonly #exporting = new Map<number, { resolve(fd: number): void; reject(error: Error): void }>();
   /** By serial. */
-  readonly #asking = new Map<number, { resolve(value: bigint): void; reject(error: Error): void }>();
+  readonly #asking = new Map<number, { what: string; resolve(value: bigint): void; reject(error: Error): void }>();
   readonly #exited: Promise<void>;
   #serial = 0;
   #nextExport = 1;
@@ -129,17 +131,27 @@ export class Warden {
 
   /** One load or store of the device itself, whoever has its memory: answers what was loaded. Rejects with the warden's errno as `code`, or DEVICE_LOST. */
   access(access: Omit<AccessPacket, "serial">): Promise<bigint> {
-    return this.#ask((serial) => encodeAccess({ ...access, serial }));
+    return this.#ask("access", (serial) => encodeAccess({ ...access, serial }));
   }
 
   /** A copy between a staged export's window and the device. Rejects like `access`. */
   async sync(sync: Omit<SyncPacket, "serial">): Promise<void> {
-    await this.#ask((serial) => encodeSync({ ...sync, serial }));
+    await this.#ask("sync", (serial) => encodeSync({ ...sync, serial }));
   }
 
   /** Takes the device's memory from everybody for now, or gives it back. Rejects like `access`. */
   async suspend(suspend: boolean): Promise<void> {
-    await this.#ask((serial) => encodeSuspend(serial, suspend));
+    await this.#ask(suspend ? "suspend" : "resume", (serial) => encodeSuspend(serial, suspend));
+  }
+
+  /** Writes a word all over memory that nobody has; answers how many bytes were read back. Rejects like `access`. */
+  async scrub(scrub: Omit<ScrubPacket, "serial">): Promise<number> {
+    return Number(await this.#ask("scrub", (serial) => encodeScrub({ ...scrub, serial })));
+  }
+
+  /** Gives the device its state as after power-on, while nobody has anything of it. Rejects like `access`. */
+  async reset(): Promise<void> {
+    await this.#ask("reset", encodeReset);
   }
 
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
@@ -156,10 +168,12 @@ export class Warden {
     return this.#exited;
   }
 
-  #ask(encode: (serial: number) => Uint8Array): Promise<bigint> {
+  /** `what` is the `syscall` of the error that it may end with. */
+  #ask(what: string, encode: (serial: number) => Uint8Array): Promise<bigint> {
+    if (this.#gone) return Promise.reject(new AgentError("DEVICE_LOST", "The device's warden is gone."));
     return new Promise((resolve, reject) => {
       const serial = ++this.#serial;
-      this.#asking.set(serial, { resolve, reject });
+      this.#asking.set(serial, { what, resolve, reject });
       this.#send(encode(serial));
     });
   }
@@ -190,7 +204,7 @@ export class Warden {
     const waiting = this.#asking.get(serial);
     this.#asking.delete(serial);
     if (error === 0) waiting?.resolve(value);
-    else waiting?.reject(wardenError("access", error, words));
+    else waiting?.reject(wardenError(waiting.what, error, words));
   }
 
   #end(why: string): void {

@@ -17,7 +17,6 @@ struct Request {
   uint64_t id = 0;
   uint32_t region = 0;
   bool read_only = false;
-  bool scrub_zero = false;
   std::vector<protocol::Range> ranges;
   uint64_t size = 0;
 };

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "overlap.h"
+
 namespace lendbuf {
 
 void Exports::CheckFresh(uint64_t id) const {
@@ -14,9 +16,9 @@ void Exports::CheckFresh(uint64_t id) const {
                               ", which was used: give each export an id above all before it");
 }
 
-void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
-  live_.emplace(id, Live{.lent = std::move(lent)});
-  highest_ = id;
+void Exports::Add(const Request& request, std::shared_ptr<Export> lent) {
+  live_.emplace(request.id, Live{.lent = std::move(lent), .request = request});
+  highest_ = request.id;
   any_ = true;
   made_++;
 }
@@ -24,6 +26,16 @@ void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
 std::shared_ptr<Export> Exports::Find(uint64_t id) const {
   auto found = live_.find(id);
   return found == live_.end() ? nullptr : found->second.lent;
+}
+
+bool Exports::HasWriterOf(const Request& request) const {
+  return std::any_of(live_.begin(), live_.end(), [&](const auto& one) {
+    return !one.second.request.read_only && Overlap(one.second.request, request);
+  });
+}
+
+bool Exports::HasWriter() const {
+  return std::any_of(live_.begin(), live_.end(), [](const auto& one) { return !one.second.request.read_only; });
 }
 
 void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers) {

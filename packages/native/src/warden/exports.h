@@ -23,11 +23,14 @@ class Exports {
 
   // Throws Refusal where the id is not above all before it.
   void CheckFresh(uint64_t id) const;
-  void Add(uint64_t id, std::shared_ptr<Export> lent);
+  void Add(const Request& request, std::shared_ptr<Export> lent);
   // The export never left us: its id was not used.
   void Withdraw(uint64_t id) { live_.erase(id); }
   // Null where it has ended, or never was.
   std::shared_ptr<Export> Find(uint64_t id) const;
+  // Whether somebody may write into these ranges through an export, or into anything.
+  bool HasWriterOf(const Request& request) const;
+  bool HasWriter() const;
   // Begins to revoke; what needs no revoke, or must not be tried, is answered at once. `device_wide`: those that are
   // not named may end too.
   void Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers);
@@ -46,6 +49,7 @@ class Exports {
  private:
   struct Live {
     std::shared_ptr<Export> lent;
+    Request request;
     std::vector<uint32_t> askers;  // serials that await the revoke under way
     bool revoking = false;
   };

@@ -124,6 +124,8 @@ void Warden::Handle(std::span<const char> bytes) {
   if (type == Type::kAccess) return HandleAccess(bytes);
   if (type == Type::kSync) return HandleSync(bytes);
   if (type == Type::kSuspend) return HandleSuspend(bytes);
+  if (type == Type::kScrub) return HandleScrub(bytes);
+  if (type == Type::kReset) return HandleReset(bytes);
   throw BrokenAgent("a packet of unknown type " + std::to_string(static_cast<uint32_t>(type)));
 }
 
@@ -147,8 +149,8 @@ void Warden::MakeExport(const protocol::Export& packet, Request request) {
     throw Refusal(ENODEV, "the device is being given up to revoke every export of it: wait for the next warden");
   exports_.CheckFresh(request.id);
   CheckRequest(request, packet.flags, regions_);
-  std::shared_ptr<Export> lent = offer.exporter.Make(std::move(request));
-  exports_.Add(packet.id, lent);
+  std::shared_ptr<Export> lent = offer.exporter.Make(request);
+  exports_.Add(request, lent);
   SendExported(packet, 0, "", std::move(lent));
 }
 
@@ -215,6 +217,28 @@ void Warden::HandleSuspend(std::span<const char> bytes) {
   auto packet = ReadWhole<protocol::Suspend>(bytes);
   jobs_.Start(packet.header.serial, [this, packet] {
     device_.Suspend(packet.suspend != 0);
+    return 0;
+  });
+}
+
+void Warden::HandleScrub(std::span<const char> bytes) {
+  auto packet = ReadPacket<protocol::Scrub>(bytes);
+  Request request = ReadScrub(bytes, packet);
+  bool is_lent = exports_.HasWriterOf(request);
+  jobs_.Start(packet.header.serial, [this, packet, request, is_lent]() mutable {
+    if (is_lent) throw Refusal(EBUSY, "somebody may still write there: revoke that first");
+    CheckWord(packet.word, packet.width);
+    CheckRequest(request, 0, regions_);
+    return device_.Scrub(request, packet.word, packet.width);
+  });
+}
+
+void Warden::HandleReset(std::span<const char> bytes) {
+  auto packet = ReadWhole<protocol::Reset>(bytes);
+  bool is_lent = exports_.HasWriter();
+  jobs_.Start(packet.header.serial, [this, is_lent] {
+    if (is_lent) throw Refusal(EBUSY, "some of the device is lent: revoke that first");
+    device_.Reset();
     return 0;
   });
 }

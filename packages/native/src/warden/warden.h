@@ -32,6 +32,8 @@ class Warden {
   void HandleAccess(std::span<const char> bytes);
   void HandleSync(std::span<const char> bytes);
   void HandleSuspend(std::span<const char> bytes);
+  void HandleScrub(std::span<const char> bytes);
+  void HandleReset(std::span<const char> bytes);
   void MakeExport(const protocol::Export& packet, Request request);
   void SendExported(const protocol::Export& packet, int error, const std::string& words,
                     std::shared_ptr<Export> lent = nullptr);
