@@ -224,7 +224,7 @@ describe("who sets a password", () => {
   it("through a session that has ended meanwhile, does not", async () => {
     const page = await withPassword("fred");
     const changing = door.call("accounts.setPassword", { password: OTHER, current: GOOD }, door.page(page));
-    // While it is being hashed.
+    await door.ask({ path: "/healthz" }); // so it was let in, and is being hashed
     await root.call("sessions.end", { id: page.id });
     await changing;
 
@@ -317,24 +317,6 @@ describe("who guesses", () => {
     expect(attack.at(-1)!.status).toBe(429);
     expect((await door.login(await door.newLink())).status).toBe(200);
   });
-
-  it.skipIf(!isRoot)(
-    `and closes the connection at once is nobody, not root${isRoot ? "" : " (skipped: run as root)"}`,
-    async () => {
-      await withPassword("alice");
-      const body = JSON.stringify({ account: "alice", password: WRONG });
-      for (let i = 0; i < 12; i++) {
-        const line = door.line();
-        const head = `POST /login HTTP/1.1\r\nhost: 127.0.0.1:${door.port}\r\ncontent-type: application/json\r\nx-lendbuf: 1\r\n`;
-        line.socket.end(`${head}content-length: ${body.length}\r\n\r\n${body}`);
-        line.socket.resume().destroySoon();
-      }
-
-      const answers = await loginAs(1001, [{ account: "alice", password: GOOD }]);
-
-      expect(answers[0]!.status).toBe(200);
-    },
-  );
 
   it("in a flood takes one hash's memory, and the agent goes on answering", async () => {
     await withPassword("alice");

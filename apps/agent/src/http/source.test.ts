@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { sourceOf } from "./source.ts";
 
@@ -29,9 +29,19 @@ describe("who sent a request", () => {
     expect(await sourceOf({ socket } as unknown as IncomingMessage)).toBe(source);
   });
 
-  it("is nobody where a program of this host has let go of its end", async () => {
-    const socket = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: 2 };
+  it("is nobody where a program of this host has let go of its end, and not root, whom the kernel names then", async () => {
+    const server = createTcpServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [socket] = (await once(server, "connection")) as [Socket];
+    const before = await sourceOf({ socket } as unknown as IncomingMessage);
+    client.destroy();
+    await once(socket.resume(), "end");
 
-    expect(await sourceOf({ socket } as unknown as IncomingMessage)).toBeUndefined();
+    const after = await sourceOf({ socket } as unknown as IncomingMessage);
+    socket.destroy();
+    server.close();
+
+    expect([before, after]).toEqual([OWN, undefined]);
   });
 });
