@@ -15,7 +15,15 @@ const AGENT_DOMAIN = [
   "agent holders",
   ...AGENT_CORE,
 ];
-const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent http", "agent broker", ...AGENT_DOMAIN];
+const AGENT_ALL = [
+  "agent root",
+  "agent lock",
+  "agent api",
+  "agent http",
+  "agent broker",
+  "agent monitoring",
+  ...AGENT_DOMAIN,
+];
 
 /**
  * A file belongs to the first area that matches its path. It may import its own area, the areas that `may` names, and what its workspace's
@@ -59,7 +67,8 @@ const AREAS = [
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", ...AGENT_DOMAIN] },
-  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", ...AGENT_DOMAIN] },
+  { area: "agent monitoring", files: /^apps\/agent\/src\/monitoring\//, may: [...AGENT_DOMAIN, "native"] },
+  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", "agent monitoring", ...AGENT_DOMAIN] },
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },

@@ -150,6 +150,7 @@ async function addDocumentation(tree, version, epoch) {
   write(tree, `${DOC}/third-party-licences`, thirdPartyLicences(["apps/agent", "apps/cli", "apps/web"]));
   copyAs(join(ROOT, "README.md"), join(tree, DOC, "README.md"));
   cpSync(join(ROOT, "docs"), join(tree, DOC, "docs"), { recursive: true });
+  cpSync(join(ROOT, "packaging/monitoring"), join(tree, DOC, "monitoring"), { recursive: true });
 }
 
 function addControl(tree, { version, architecture }) {

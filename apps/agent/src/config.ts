@@ -29,8 +29,14 @@ export interface Config {
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
+  /** How long wardens, with what they have exported, wait for another agent once this one is gone; 0: they do not. */
+  adoptMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  /** Where the audit is copied to; null: nowhere. */
+  auditCopy: { format: "journal" | "syslog"; socket: string } | null;
+  /** How old entries of the audit become; null: they are kept for good. */
+  auditKeepMs: number | null;
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
@@ -149,6 +155,12 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  "adopt-time": {
+    type: "string",
+    env: "LENDBUF_ADOPT_TIME",
+    value: "TIME",
+    help: "how long what is lent outlives the agent, for the next one to take over (off)",
+  },
   listen: {
     type: "string",
     env: "LENDBUF_LISTEN",
@@ -228,6 +240,18 @@ const OPTIONS = {
     value: "normal|full",
     help: "full: a grant also survives a power cut",
   },
+  "audit-copy": {
+    type: "string",
+    env: "LENDBUF_AUDIT_COPY",
+    value: "TO",
+    help: "copy the audit to journal or syslog, each or at another socket: syslog:/run/log (none)",
+  },
+  "audit-keep": {
+    type: "string",
+    env: "LENDBUF_AUDIT_KEEP",
+    value: "TIME",
+    help: "drop entries of the audit, and what ended then, once they are so old: 90d (never)",
+  },
 } as const;
 
 export const USAGE = [
@@ -270,7 +294,10 @@ export function readConfig(args: string[], environment: Environment, uid: number
     offerMs: duration(of("offer-time"), "2m"),
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
+    adoptMs: adoptTime(of("adopt-time")),
     durability: durability(of("durability")),
+    auditCopy: auditCopy(of("audit-copy")),
+    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
     devices: {
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
@@ -325,6 +352,27 @@ function duration(given: Given, otherwise: string): number {
   if (!value || !Number.isSafeInteger(value))
     throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
   return value;
+}
+
+const COPIES = { journal: "/run/systemd/journal/socket", syslog: "/dev/log" };
+
+function auditCopy(given: Given): Config["auditCopy"] {
+  if (!given || given.value === "none") return null;
+  const [, format, socket] = /^(journal|syslog)(?::(.+))?$/.exec(given.value) ?? [];
+  if (format !== "journal" && format !== "syslog")
+    throw new ConfigError(
+      `${given.from} is "${given.value}"; it takes journal, syslog, journal:SOCKET or syslog:SOCKET.`,
+    );
+  return { format, socket: socket ?? COPIES[format] };
+}
+
+const LONGEST_ADOPT_MS = 3_600_000;
+
+function adoptTime(given: Given): number {
+  if (!given || given.value === "off") return 0;
+  const value = parseDuration(given.value);
+  if (value && value <= LONGEST_ADOPT_MS) return value;
+  throw new ConfigError(`${given.from} is "${given.value}"; it takes off, or a time of at most 1h such as 10s.`);
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {

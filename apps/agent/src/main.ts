@@ -68,7 +68,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (ending) return;
     ending = true;
-    void agent.close().then(() => process.exit(0));
+    // SIGINT is meant: all ends. The others may be an upgrade's.
+    void agent.close(config.adoptMs > 0 && signal !== "SIGINT").then(() => process.exit(0));
   });
 }
 const { core } = agent;

@@ -3,6 +3,7 @@ import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import { ACCOUNT } from "@lendbuf/shared/account";
 import type { Method } from "@lendbuf/shared/api";
+import type { AuditHead } from "@lendbuf/shared/audit";
 import {
   BUFFER_NAME,
   MAX_NAME_LENGTH,
@@ -18,6 +19,7 @@ import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
+import { parseMoment } from "./moment.ts";
 
 export function exporterOption(): Option {
   return new Option("--exporter <name>", "by which the memory is lent (default: the device's first)").choices(
@@ -30,6 +32,22 @@ export function duration(text: string): number {
   const ms = parseDuration(text);
   if (!ms) throw new InvalidArgumentError("Write a duration as 90 (seconds), 15m, 1h30m or 2d.");
   return ms;
+}
+
+/** A time that has been, in milliseconds since 1970. */
+export function moment(text: string): number {
+  const at = parseMoment(text);
+  if (at === undefined || at < 0)
+    throw new InvalidArgumentError('Write a time as "2026-11-24 15:00", 15:00, "tuesday 15:00" or "2h ago".');
+  return at;
+}
+
+/** As `lendbuf audit head` prints it. */
+export function auditHead(text: string): AuditHead {
+  const [, seq, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (seq === undefined || Number(seq) === 0)
+    throw new InvalidArgumentError("Write a head as lendbuf audit head prints it: SEQ:HASH.");
+  return { seq: Number(seq), hash: hash! };
 }
 
 export function delegationId(text: string): number {

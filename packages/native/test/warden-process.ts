@@ -51,6 +51,8 @@ export interface WardenOptions {
   /** Of what is exported without naming one; where the device has at least PLAIN and a page. */
   region?: number;
   uid?: number;
+  /** It may wait for another agent at `doorPath`. */
+  mayWait?: boolean;
   /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
   through?: (stateDirectory: string) => string[];
 }
@@ -60,6 +62,7 @@ export class Warden {
   readonly instance = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
   readonly directory = mkdtempSync(join(tmpdir(), "lendbuf-warden-"));
   readonly lastWordPath = join(this.directory, "last-word.json");
+  readonly doorPath = join(this.directory, "door");
   readonly socket: PacketSocket;
   readonly pid: number;
   readonly ended: Promise<Ended>;
@@ -80,7 +83,8 @@ export class Warden {
     const device = options.device ?? ["--device", "sim0", "--simulated"];
     this.#exporter = options.exporter ?? (options.device ? "vfio" : "memfd");
     this.#region = options.region ?? MEMORY;
-    const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath];
+    const door = options.mayWait ? ["--door", this.doorPath] : [];
+    const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath, ...door];
     const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
     const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
     const child = spawn(program!, rest, { stdio: ["ignore", "ignore", "pipe", fd], detached: true, ...as });

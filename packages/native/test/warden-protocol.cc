@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "../src/warden/protocol.h"
+#include "../src/warden/adoption_protocol.h"
 
 using namespace lendbuf::protocol;
 
@@ -32,6 +32,32 @@ int main() {
   Print("type suspend", Type::kSuspend);
   Print("type scrub", Type::kScrub);
   Print("type reset", Type::kReset);
+  Print("type wait", Type::kWait);
+  Print("type deadline", Type::kDeadline);
+  Print("type adopt", Type::kAdopt);
+  Print("type adopted", Type::kAdopted);
+  Print("type held", Type::kHeld);
+  Print("SECRET_SIZE", kSecretSize);
+  Print("size wait", sizeof(Wait));
+  Print("size deadline", sizeof(Deadline));
+  Print("size adopt", sizeof(Adopt));
+  Print("size adopted", sizeof(Adopted));
+  Print("size held", sizeof(Held));
+  Print("at wait.ms", offsetof(Wait, ms));
+  Print("at wait.secret", offsetof(Wait, secret));
+  Print("at deadline.id", offsetof(Deadline, id));
+  Print("at deadline.at_ns", offsetof(Deadline, at_ns));
+  Print("at adopt.version", offsetof(Adopt, version));
+  Print("at adopt.dismiss", offsetof(Adopt, dismiss));
+  Print("at adopt.secret", offsetof(Adopt, secret));
+  Print("at adopted.highest", offsetof(Adopted, highest));
+  Print("at adopted.count", offsetof(Adopted, count));
+  Print("at adopted.serial", offsetof(Adopted, serial));
+  Print("at adopted.suspended", offsetof(Adopted, suspended));
+  Print("at held.id", offsetof(Held, id));
+  Print("at held.deadline_ns", offsetof(Held, deadline_ns));
+  Print("at held.error", offsetof(Held, error));
+  Print("at held.revoking", offsetof(Held, revoking));
   Print("method null", Method::kNone);
   Print("method dma-buf-revoke", Method::kDmaBufRevoke);
   Print("method vfio-feature-revoke", Method::kVfioFeatureRevoke);

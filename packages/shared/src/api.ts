@@ -1,7 +1,7 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
 import { ACCOUNT, ACCOUNT_KINDS, ACCOUNT_NAME, type Account, PASSWORD_LENGTH } from "./account.ts";
-import type { AuditEntry, AuditVerdict } from "./audit.ts";
+import type { AuditEntry, AuditHead, AuditText, AuditVerdict, Holding } from "./audit.ts";
 import {
   BUFFER_NAME,
   type BufferView,
@@ -69,6 +69,23 @@ const AccountFields = {
   uids: z.array(z.int().min(0).max(4_294_967_294)).max(MAX_MAPPED),
   groups: z.array(z.string().regex(/^[\w.-]{1,32}$/, "a group is named as in /etc/group")).max(MAX_MAPPED),
 };
+const At = z.int().nonnegative();
+
+/** Which entries of the audit: those that fit all that is given. */
+const AuditFields = {
+  after: z.int().min(0).optional(),
+  delegation: Id.optional(),
+  buffer: Name.optional(),
+  device: Name.optional(),
+  /** Done by it, or about its delegations. */
+  account: AccountName.optional(),
+  /** `delegation.claimed`, or all of `delegation`. */
+  action: z.string().max(64).optional(),
+  /** Words that an entry has, all of them. */
+  search: z.string().max(100).optional(),
+};
+/** Wall-clock milliseconds: from then on, and before then. */
+const Span = { from: At.optional(), to: At.optional() };
 
 const RequestFields = {
   buffer: Name,
@@ -152,6 +169,8 @@ export const INPUTS = {
   }),
   "delegations.claim": z.strictObject({ id: Id }),
   "delegations.borrow": z.strictObject(RequestFields),
+  /** Binds what the agent took over from the one before to this connection: of the process that had claimed it. */
+  "delegations.resume": z.strictObject({ id: Id }),
   "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
   /** Of a staged one: copies between what its holder sees and the device. */
   "delegations.sync": z.strictObject({
@@ -180,16 +199,26 @@ export const INPUTS = {
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
     .prefault({}),
   "audit.list": z
+    .strictObject({ ...AuditFields, ...Span, before: z.int().positive().optional(), limit: Limit })
+    .prefault({}),
+  "audit.watch": z.strictObject(AuditFields).prefault({}),
+  /** Who had a buffer at some time, and how each ended. */
+  "audit.who": z.strictObject({ buffer: Name, at: At, cursor: Id.optional(), limit: Limit }),
+  "audit.export": z
+    .strictObject({ ...AuditFields, ...Span, format: z.enum(["jsonl", "csv"]).default("jsonl") })
+    .prefault({}),
+  "audit.head": None,
+  "audit.verify": z
     .strictObject({
-      after: z.int().min(0).optional(),
-      before: z.int().positive().optional(),
-      delegation: Id.optional(),
-      buffer: Name.optional(),
-      limit: Limit,
+      /** One that was kept elsewhere: is it still in the chain? */
+      head: z
+        .strictObject({
+          seq: z.int().positive(),
+          hash: z.string().regex(/^[0-9a-f]{64}$/, "a hash has 64 hexadecimal digits"),
+        })
+        .optional(),
     })
     .prefault({}),
-  "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
-  "audit.verify": None,
   "sessions.me": None,
   /** For whom: admins only; else the caller. */
   "sessions.createLink": z.strictObject({ account: AccountName.optional() }).prefault({}),
@@ -251,6 +280,8 @@ export interface Claimed {
   /** What the packet's fds are, in order. */
   fds: ["export"];
   size: number;
+  /** How long it is worth trying to connect again where the agent is lost, and to resume; null: the lease ends with the agent. */
+  resumeMs: number | null;
 }
 
 /** What was copied between a window and its device. */
@@ -324,6 +355,7 @@ interface Outputs {
   "delegations.request": Delegation;
   "delegations.claim": Claimed;
   "delegations.borrow": Claimed;
+  "delegations.resume": Delegation;
   "delegations.extend": Delegation;
   "delegations.sync": Synced;
   "delegations.release": Delegation;
@@ -333,6 +365,9 @@ interface Outputs {
   "host.dmabufs": DmaBufs;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
+  "audit.who": Page<Holding, number>;
+  "audit.export": AuditText;
+  "audit.head": AuditHead;
   "audit.verify": AuditVerdict;
   "sessions.me": Identity;
   "sessions.createLink": LoginLink;
@@ -354,7 +389,8 @@ export type Subscription =
   | "buffers.watch"
   | "delegations.watch"
   | "delegations.follow"
-  | "audit.watch";
+  | "audit.watch"
+  | "audit.export";
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
 export type Output<M extends Method> = Outputs[M];

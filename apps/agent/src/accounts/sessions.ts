@@ -74,17 +74,17 @@ export class Sessions {
   }
 
   /** Uses a link up. Undefined where it is unknown, used, or too old. @throws AgentError STORE_READ_ONLY, LIMIT */
-  open(linkSecret: string): Opened | undefined {
+  open(linkSecret: string, address: string): Opened | undefined {
     const hash = hashSecret(linkSecret);
     const link = this.#links.get(hash);
     if (!link || link.expiresAt <= Date.now()) return undefined;
-    const opened = this.start(link.account, "link");
+    const opened = this.start(link.account, "link", address);
     this.#links.delete(hash);
     return opened;
   }
 
   /** For one who has proven to be this account. @throws AgentError STORE_READ_ONLY, LIMIT */
-  start(account: string, by: "link" | "password" | "oidc"): Opened {
+  start(account: string, by: "link" | "password" | "oidc", address: string): Opened {
     if (this.list(account).length >= MAX_SESSIONS_PER_ACCOUNT) {
       throw new AgentError(
         "LIMIT",
@@ -102,7 +102,13 @@ export class Sessions {
       expires_at: now + SESSION_LIFE_MS,
     };
     this.#store.recordWith(
-      { at: now, actor: account, action: "session.opened", account, detail: { session: row.id, by } },
+      {
+        at: now,
+        actor: `${account} session:${row.id} ${address}`,
+        action: "session.opened",
+        account,
+        detail: { session: row.id, by },
+      },
       "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
       ...Object.values(row),
     );

@@ -6,6 +6,7 @@ import { sees } from "../accounts/permission.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
+import { resume } from "../delegations/absence.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
@@ -84,6 +85,10 @@ export const delegationsRouter = router({
     const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, () => ctx.signal);
     return handOver(ctx.core, reply, live, fd);
   }),
+  resume: input("delegations.resume").mutation(({ ctx, input: { id } }): Output<"delegations.resume"> => {
+    const { claimant } = fdReplyOf(ctx);
+    return viewOf(resume(ctx.core, ctx.caller, claimant, id));
+  }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
     const live = own(core, caller, "delegations.extend", input.id);
     extend(core, caller, live, input.byMs);
@@ -129,7 +134,10 @@ export const delegationsRouter = router({
 
 function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
-  return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
+  const { adoptMs } = core.config;
+  // Another agent has so long to come, and then its clients have.
+  const resumeMs = adoptMs > 0 ? 2 * adoptMs : null;
+  return { delegation: viewOf(live), fds: ["export"], size: live.record.size, resumeMs };
 }
 
 function shown(replyBytes: number, found: Iterable<Delegation>, limit: number) {

@@ -122,7 +122,13 @@ export class Buffers<Holder extends Occupant> {
         "IN_USE",
         `Buffer "${name}" has ${users} delegations, lent or waiting. End them first: \`lendbuf delegations --buffer ${name}\` lists them.`,
       );
-    this.#store.record({ at: Date.now(), actor, action: "buffer.removed", buffer: name, detail: {} });
+    this.#store.record({
+      at: Date.now(),
+      actor,
+      action: "buffer.removed",
+      buffer: name,
+      detail: { device: buffer.device.name },
+    });
     this.#drop(buffer);
     this.takeUp(buffer.device);
   }

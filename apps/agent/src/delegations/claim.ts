@@ -1,11 +1,13 @@
 import { closeSync } from "node:fs";
-import { isFinal, outcomeOf } from "@lendbuf/shared/delegation";
+import { outcomeOf } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
+import { alreadyEnded } from "./already-ended.ts";
+import { tellDeadline } from "./deadline.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
 import { consider, heldWords, isFree, request, type Wish } from "./request.ts";
@@ -124,7 +126,13 @@ function activation(
     offerEndsAt: null,
     client: { pid, uid, command },
     exporter: exporter.exporter,
-    export: { warden: warden.instance, id, bootId: core.bootId, method: exporter.method },
+    export: {
+      warden: warden.instance,
+      id,
+      bootId: core.bootId,
+      method: exporter.method,
+      ...(core.config.adoptMs > 0 && { clientStart: claimant.startTime }),
+    },
   } as const satisfies Partial<Record>;
 }
 
@@ -140,12 +148,14 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
   core.exports.add(warden, exportId, live);
   let fd: number;
   try {
-    fd = await warden.export(exportId, {
+    const exporting = warden.export(exportId, {
       kind: exporter.exporter,
       region: definition.region,
       ranges: definition.ranges,
       readOnly: live.record.access === "read-only",
     });
+    tellDeadline(live);
+    fd = await exporting;
   } catch (cause) {
     end(core, [live], "export-failed", "agent");
     throw new AgentError(
@@ -192,10 +202,11 @@ function startLease(core: Core, live: Live): void {
 /** A kept delegation that nobody holds is claimed anew, once the export that its last client had is proven gone. */
 async function replaceOldExport(core: Core, live: Live): Promise<void> {
   const { id, keep } = live.record;
-  if (!keep || live.claimant) {
+  if (!keep || live.claimant || live.isAwaited) {
+    const holder = live.claimant ?? (live.isAwaited ? live.record.client : null);
     throw new AgentError(
       "ALREADY_CLAIMED",
-      `Delegation ${id} is claimed already${live.claimant ? ` by pid ${live.claimant.pid}` : ""}. Only one that was asked for with keep can be claimed again, once its client has gone.`,
+      `Delegation ${id} is claimed already${holder ? ` by pid ${holder.pid}` : ""}. Only one that was asked for with keep can be claimed again, once its client has gone.`,
     );
   }
   if (!live.exported) return;
@@ -215,10 +226,4 @@ async function replaceOldExport(core: Core, live: Live): Promise<void> {
       "ALREADY_CLAIMED",
       `Delegation ${id} was claimed by pid ${(live.claimant as Claimant).pid} meanwhile.`,
     );
-}
-
-function alreadyEnded(core: Core, id: number): AgentError {
-  const { state, reason } = core.ledger.view(id);
-  const how = isFinal(state) ? "has ended" : "is being taken back";
-  return new AgentError("ENDED", `Delegation ${id} ${how} (${state}, ${reason}). Ask for a new one.`);
 }

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { PASSWORD_LENGTH } from "@lendbuf/shared/account";
 import { AgentError } from "@lendbuf/shared/errors";
 import { z } from "zod";
+import { noteTurnedAway } from "../accounts/refused.ts";
 import type { Opened } from "../accounts/sessions.ts";
 import type { Core } from "../core.ts";
-import { cookieName } from "./credentials.ts";
+import { addressOf, cookieName } from "./credentials.ts";
 import type { Refusal } from "./guard.ts";
 import type { Place } from "./place.ts";
 import { refuse, replyJson } from "./reply.ts";
@@ -25,6 +26,12 @@ const ByPassword = z.strictObject({
   newPassword: z.string().min(PASSWORD_LENGTH.least).max(PASSWORD_LENGTH.most).optional(),
 });
 const Body = z.union([BySecret, ByPassword]);
+
+/** Who asks: for what is counted, and for the audit. */
+interface From {
+  source: string;
+  address: string;
+}
 
 /** Why not, and after how many seconds again. */
 type Refused = Refusal & { retryAfter?: number };
@@ -55,7 +62,7 @@ export class Login {
     try {
       if (path === "/login/oidc")
         return replyJson(response, 200, await this.#leave(`${place.scheme}://${request.headers.host}`, source));
-      const opened = await this.#open(body, source);
+      const opened = await this.#open(body, { source, address: addressOf(request) });
       if ("status" in opened) return this.#refuse(response, opened);
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
       const secure = place.scheme === "https" ? "; Secure" : "";
@@ -69,38 +76,39 @@ export class Login {
   }
 
   /** After the body: many could wait with theirs until all have passed. */
-  #open(body: unknown, source: string): Promise<Opened | Refused> | Opened | Refused {
+  #open(body: unknown, from: From): Promise<Opened | Refused> | Opened | Refused {
     const { success, data } = Body.safeParse(body);
-    if (success && "password" in data) return this.#byPassword(data, source);
-    const waitMs = this.#waitMs(source);
+    if (success && "password" in data) return this.#byPassword(data, from);
+    const waitMs = this.#waitMs(from.source);
     if (waitMs > 0) return tooMany(waitMs);
-    return success ? this.#bySecret(data as z.infer<typeof BySecret>, source) : NO_BODY;
+    return success ? this.#bySecret(data as z.infer<typeof BySecret>, from) : NO_BODY;
   }
 
-  #bySecret({ secret, page }: z.infer<typeof BySecret>, source: string): Opened | Refused {
+  #bySecret({ secret, page }: z.infer<typeof BySecret>, { source, address }: From): Opened | Refused {
     const { sessions, oidc, accounts } = this.#core;
     const arrival = page === undefined ? undefined : oidc?.take(secret, page);
     if (arrival?.problem !== undefined) return { status: 403, code: "NOT_ALLOWED", message: arrival.problem };
-    if (arrival && accounts.roleOf(arrival.account) !== null) return sessions.start(arrival.account, "oidc");
-    const opened = sessions.open(secret);
+    if (arrival && accounts.roleOf(arrival.account) !== null) return sessions.start(arrival.account, "oidc", address);
+    const opened = sessions.open(secret, address);
     if (opened) return opened;
     this.#failures.set(source, [...(this.#failures.get(source) ?? []), this.#core.clock.now()]);
+    noteTurnedAway(this.#core, address, "login", OLD_LINK);
     return OLD_LINK;
   }
 
   async #byPassword(
     { account: word, password, newPassword }: z.infer<typeof ByPassword>,
-    source: string,
+    { source, address }: From,
   ): Promise<Opened | Refused> {
-    const { passwords, sessions, accounts, log } = this.#core;
+    const { passwords, sessions, accounts } = this.#core;
     const checked = await passwords.check(word, password, source);
     if (checked.state === "wait") return tooMany(checked.waitMs);
     if (checked.state === "wrong") {
-      log.warn({ source }, "a login with a password failed"); // not the name: people type their password there
+      noteTurnedAway(this.#core, address, "login", WRONG); // without the name: people type their password there
       return WRONG;
     }
     const { account, mustChange } = checked;
-    if (newPassword === undefined) return mustChange ? CHOOSE : sessions.start(account, "password");
+    if (newPassword === undefined) return mustChange ? CHOOSE : sessions.start(account, "password", address);
     if (newPassword === password) return CHOOSE;
     const version = passwords.versionOf(account);
     await passwords.set({
@@ -112,7 +120,7 @@ export class Login {
       isStillWanted: () => passwords.versionOf(account) === version && accounts.roleOf(account) !== null,
     });
     sessions.endAll(account, account);
-    return sessions.start(account, "password");
+    return sessions.start(account, "password", address);
   }
 
   /** How long one may try no link: after so many failures, until the oldest of them is a minute old. */

@@ -343,6 +343,11 @@ function advanceTargets(core: Core, lives: readonly Live[]): void {
   for (const target of new Set(lives.map((live) => live.target))) advance(core, target);
 }
 
+/** Asks once more for ends that were decided before this agent. */
+export function askAgain(core: Core, lives: readonly Live[]): void {
+  ask(core, lives);
+}
+
 /** Asks once more for the end of a kept delegation's old export, so that it can be claimed anew. */
 export function revokeOldExport(core: Core, live: Live): void {
   ask(core, [live]);

@@ -24,7 +24,7 @@ export function addPanic(program: Command): void {
     .command("panic")
     .description("end everything at once, or all of a device, an account or a tag")
     .option("--device <device>", "only this device's", deviceName)
-    .option("--account <account>", "only this account's: uid:1000, or a user's name", account)
+    .option("--account <account>", "only this account's: alice, or uid:1000", account)
     .option("--tag <tag>", "only of the buffers with this tag", tag)
     .option("--yes", "do not show what it hits and ask before")
     .addOption(dryRunOption())

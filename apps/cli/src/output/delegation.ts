@@ -49,6 +49,10 @@ export function styleOf({ state, suspended }: Delegation): Style | undefined {
   return state === "offered" || state === "waiting" ? "cyan" : "dim";
 }
 
+export function describeClient(client: Delegation["client"]): string {
+  return client ? `${client.pid} ${client.command ?? ""}`.trimEnd() : "";
+}
+
 export const DELEGATION_COLUMNS: readonly Column<Delegation>[] = [
   { title: "ID", cell: ({ id }) => String(id), align: "right" },
   { title: "BUFFER", cell: ({ buffer }) => buffer },
@@ -58,7 +62,7 @@ export const DELEGATION_COLUMNS: readonly Column<Delegation>[] = [
   { title: "ACCESS", cell: describeAccess, leaveOut: 2 },
   {
     title: "CLIENT",
-    cell: ({ client }) => (client ? `${client.pid} ${client.command ?? ""}`.trimEnd() : ""),
+    cell: ({ client }) => describeClient(client),
     leaveOut: 3,
   },
   { title: "PURPOSE", cell: ({ purpose }) => purpose ?? "", leaveOut: 1 },

@@ -4,11 +4,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <unordered_set>
 
 #include "overlap.h"
 
 namespace lendbuf {
+
+namespace {
+
+// What could not be revoked when it was due is tried again.
+constexpr uint64_t kRetryNs = 1'000'000'000;
+
+}  // namespace
 
 void Exports::CheckFresh(uint64_t id) const {
   if (any_ && id <= highest_)
@@ -57,6 +65,35 @@ void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device
   giving_up_ = true;
   for (auto& [id, live] : live_)
     if (!begun.contains(id)) BeginFor(serial, id, live);
+}
+
+void Exports::SetDeadline(uint64_t id, uint64_t at_ns) {
+  auto found = live_.find(id);
+  if (found != live_.end()) found->second.deadline_ns = at_ns;
+}
+
+uint64_t Exports::RevokeDue(uint64_t now_ns) {
+  std::vector<uint64_t> due;
+  uint64_t next = std::numeric_limits<uint64_t>::max();
+  for (const auto& [id, live] : live_) {
+    if (live.deadline_ns == 0) continue;
+    if (live.deadline_ns <= now_ns)
+      due.push_back(id);
+    else
+      next = std::min(next, live.deadline_ns);
+  }
+  if (due.empty()) return next;
+  // All that are due in one, as where a revoke ends all exports of the device it is tried only when it names each.
+  std::vector<Answer> nobodys;
+  Revoke(0, due, false, nobodys);
+  return std::min(next, now_ns + kRetryNs);
+}
+
+std::vector<Exports::Lent> Exports::All() const {
+  std::vector<Lent> all;
+  all.reserve(live_.size());
+  for (const auto& [id, live] : live_) all.push_back({id, live.deadline_ns, live.revoking, live.lent});
+  return all;
 }
 
 bool Exports::EndsAll(std::span<const uint64_t> ids) const {

@@ -34,6 +34,20 @@ class Exports {
   // Begins to revoke; what needs no revoke, or must not be tried, is answered at once. `device_wide`: those that are
   // not named may end too.
   void Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers);
+  // When the export must have been revoked, CLOCK_BOOTTIME; for while no agent is there. Ignored where it has ended.
+  void SetDeadline(uint64_t id, uint64_t at_ns);
+  // Begins to revoke those whose deadline has come, without an answer to anybody. Gives the time at which to call it
+  // again.
+  uint64_t RevokeDue(uint64_t now_ns);
+  struct Lent {
+    uint64_t id;
+    uint64_t deadline_ns;
+    bool revoking;
+    std::shared_ptr<Export> lent;
+  };
+  std::vector<Lent> All() const;
+  // 0: none was made.
+  uint64_t highest() const { return highest_; }
   // A revoke gives the device up: no export can be made any more.
   bool giving_up() const { return giving_up_; }
   bool empty() const { return live_.empty(); }
@@ -52,6 +66,7 @@ class Exports {
     Request request;
     std::vector<uint32_t> askers;  // serials that await the revoke under way
     bool revoking = false;
+    uint64_t deadline_ns = 0;  // 0: none
   };
   protocol::RevokedEntry AnswerWithoutRevoke(uint64_t id) const;
   bool EndsAll(std::span<const uint64_t> ids) const;

@@ -5,7 +5,7 @@
 // The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in
 // which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done, DONE
 // whenever what was asked of the device is: they overtake each other. When the agent's end closes, the warden revokes
-// everything, writes its last word and exits.
+// everything, writes its last word and exits, unless it was told to wait for another agent (adoption_protocol.h).
 #pragma once
 #include <cstdint>
 
@@ -30,6 +30,12 @@ enum class Type : uint32_t {
   kSuspend = 10,  // agent → warden: Suspend
   kScrub = 11,    // agent → warden: Scrub, then `range_count` Ranges
   kReset = 12,    // agent → warden: Reset
+  // Of adoption_protocol.h:
+  kWait = 32,      // agent → warden: Wait
+  kDeadline = 33,  // agent → warden: Deadline
+  kAdopt = 34,     // agent → warden: Adopt, the first packet of an agent that comes to the door
+  kAdopted = 35,   // warden → agent: Adopted
+  kHeld = 36,      // warden → agent: Held, with the export's fd if error is 0
 };
 
 struct Header {

@@ -21,6 +21,12 @@ export const TYPES = {
   suspend: 10,
   scrub: 11,
   reset: 12,
+  // Of adoption-protocol.ts:
+  wait: 32,
+  deadline: 33,
+  adopt: 34,
+  adopted: 35,
+  held: 36,
 } as const;
 export const METHODS = [
   null,
