@@ -11,6 +11,7 @@ const AGENT_DOMAIN = [
   "agent accounts",
   "agent delegations",
   "agent revocation",
+  "agent reservations",
   "agent between",
   "agent holders",
   ...AGENT_CORE,
@@ -72,6 +73,7 @@ const AREAS = [
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  { area: "agent reservations", files: /^apps\/agent\/src\/reservations\//, may: AGENT_DOMAIN },
   // It runs operators' programs.
   { area: "agent between", files: /^apps\/agent\/src\/between\//, may: [...AGENT_DOMAIN, "native"] },
   // It runs the program that looks at /proc.

@@ -23,6 +23,7 @@ import { advance, advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
+import { Drains } from "./devices/drains.ts";
 import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
@@ -30,6 +31,9 @@ import { createLog } from "./log.ts";
 import { AuditCopy } from "./monitoring/audit-copy.ts";
 import { Metrics } from "./monitoring/metrics.ts";
 import { Notify } from "./monitoring/notify.ts";
+import { beginDue } from "./reservations/begin.ts";
+import { Book } from "./reservations/book.ts";
+import { watchDrains } from "./revocation/drain.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { takeStrays } from "./revocation/strays.ts";
@@ -78,6 +82,8 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     await devices.start(lock.isHeld);
     const metrics = new Metrics(core); // it counts from the first end on
     restore(core);
+    watchDrains(core);
+    beginDue(core);
     watchStore(core);
     if (config.auditKeepMs !== null) {
       const closing = new AbortController();
@@ -132,7 +138,10 @@ function build(
   const ledger = new Ledger(store, clock, changed);
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const { adoptMs } = config;
-  const devices = new Devices(config.devices, { stateDirectory, bootId, adoptMs, clock, log }, (device) => ({
+  const reservations = new Book(store);
+  const drains = new Drains(store);
+  const parts = { stateDirectory, bootId, adoptMs, clock, log, drains };
+  const devices = new Devices(config.devices, parts, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
       changed.notify();
@@ -144,7 +153,7 @@ function build(
     onLost: (warden) => takeLoss(core, warden),
   }));
   const accounts = new Accounts(store, config);
-  const buffers = new Buffers<Live>(store, devices.byName);
+  const buffers = new Buffers<Live>(store, devices.byName, reservations.byBuffer);
   const between = new Between({
     store,
     log,
@@ -165,7 +174,11 @@ function build(
     search: new AuditSearch(store),
     ledger,
     devices: devices.byName,
+    drains,
     buffers,
+    reservations,
+    reserved: new Signal(ledger.changed),
+    alarms: { reservations: null, drains: null, idle: null },
     between,
     exports: new ExportBook(),
     views: new Views(clock),
@@ -229,7 +242,11 @@ function watchStore(core: Core): void {
       core.sessions.load();
       core.tokens.load();
       core.passwords.load();
+      core.reservations.load();
+      core.drains.load();
       restore(core);
+      watchDrains(core);
+      beginDue(core);
       core.changed.notify();
     }
     watchStore(core);

@@ -7,6 +7,7 @@ import { askAgain, end, takeLoss } from "../revocation/end.ts";
 import { revokeStrays } from "../revocation/strays.ts";
 import type { Held, Inheritance, Warden } from "../wardens/warden.ts";
 import { awaitClients } from "./absence.ts";
+import { runOut } from "./lease.ts";
 import { type Live, newLive, type Record } from "./live.ts";
 
 /** An end whose time is nearer than this has come: its record and the boot clock are not the same clock. */
@@ -138,13 +139,11 @@ function schedule(core: Core, live: Live, { deadlineMs }: Held): void {
   const now = core.clock.now();
   const byRecord = now + (record.expiresAt ?? 0) - Date.now();
   const isAnnounced = record.ending !== null && record.ending.reason !== "expired";
-  live.leaseEndsAt = isAnnounced ? byRecord : (deadlineMs ?? byRecord);
-  live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, record.leaseMs / 10);
   if (isAnnounced) {
     const { reason, at } = record.ending!;
     live.announced = { at: deadlineMs ?? now + at - Date.now(), reason, actor: announcerOf(core, record) };
   }
-  core.ledger.schedule(live);
+  runOut(core, live, isAnnounced ? byRecord : (deadlineMs ?? byRecord));
 }
 
 function announcerOf(core: Core, { id }: Record): string {

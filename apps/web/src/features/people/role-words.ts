@@ -8,6 +8,7 @@ export const ROLE_CHOICES: readonly { value: Role; label: string; title: string 
 ];
 
 export const SCOPE_CHOICES: readonly { value: Scope; label: string; title: string }[] = [
+  { value: "calendar", label: "Calendar", title: "Subscribes to the calendar, and is good for nothing else" },
   { value: "read", label: "Look", title: "Sees who has what" },
   { value: "lend", label: "Borrow", title: "Also borrows, and ends what is its own" },
   { value: "operate", label: "Operate", title: "Also ends what others have, where its account may" },
