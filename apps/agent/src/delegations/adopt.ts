@@ -3,6 +3,7 @@ import type { EndReason } from "@lendbuf/shared/delegation";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Core } from "../core.ts";
 import type { Device } from "../devices/device.ts";
+import { watchIdle } from "../holders/idle.ts";
 import { askAgain, end, takeLoss } from "../revocation/end.ts";
 import { revokeStrays } from "../revocation/strays.ts";
 import type { Held, Inheritance, Warden } from "../wardens/warden.ts";
@@ -93,6 +94,7 @@ function sort(core: Core, { kept, revoking, ending }: Sorted, live: Live, mine: 
   const reason = core.buffers.find(record.buffer) === target ? endOf(core, record, mine) : "device-lost";
   if (reason === null) {
     schedule(core, live, mine!);
+    if (record.idleMs !== null) watchIdle(core);
     kept.push(live);
     return;
   }

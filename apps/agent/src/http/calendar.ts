@@ -37,7 +37,7 @@ function callerOfCalendar(core: Core, { url = "/", headers }: IncomingMessage): 
   if (!token || (inAddress !== null && token.scope !== "calendar")) return undefined;
   const { id, account, scope, expiresAt } = token;
   const came = { door: "token", credential: id, expiresAt } as const;
-  const caller = callerOf(core.accounts, account, `token:${id}`, came, { most: ROLE_OF_SCOPE[scope] });
+  const caller = callerOf(core.accounts, account, () => `token:${id}`, came, { most: ROLE_OF_SCOPE[scope] });
   return caller.role === null ? undefined : caller;
 }
 
