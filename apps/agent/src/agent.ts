@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Config } from "@lendbuf/config/config";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import { Accounts } from "./accounts/accounts.ts";
 import { Sessions } from "./accounts/sessions.ts";
@@ -9,7 +10,6 @@ import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
 import { Signal } from "./clock/signal.ts";
-import type { Config } from "./config.ts";
 import type { Core } from "./core.ts";
 import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
@@ -21,6 +21,7 @@ import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
 import { createLog } from "./log.ts";
+import { Policy } from "./policy/policy.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { onDeadline } from "./revocation/triggers.ts";
@@ -39,7 +40,11 @@ export interface Agent {
 }
 
 /** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
-export async function startAgent(config: Config, version: string): Promise<Agent> {
+export async function startAgent(
+  config: Config,
+  version: string,
+  readConfig: () => Config = () => config,
+): Promise<Agent> {
   const { stateDirectory } = config;
   const closers: (() => void | Promise<void>)[] = [];
   const close = async () => {
@@ -50,7 +55,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     const lock = new StateLock(stateDirectory, config.socketPath);
     closers.push(() => lock.release());
     takeLock(lock);
-    const { core, devices } = build(config, version, lock);
+    const { core, devices } = build({ config, version, readConfig }, lock);
     closers.push(
       () => core.clock.close(),
       () => core.store.close(),
@@ -85,7 +90,10 @@ function makeStateFolder(directory: string): void {
   }
 }
 
-function build(config: Config, version: string, lock: StateLock): { core: Core; devices: Devices } {
+function build(
+  { config, version, readConfig }: Pick<Core, "config" | "version" | "readConfig">,
+  lock: StateLock,
+): { core: Core; devices: Devices } {
   const { stateDirectory, durability } = config;
   const log = createLog();
   const clock = new Deadlines();
@@ -104,6 +112,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
   }));
   const core: Core = {
     config,
+    readConfig,
     log,
     clock,
     store,
@@ -114,6 +123,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
     accounts: new Accounts(store, config),
+    policy: new Policy(store, config.rules),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
     bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
@@ -124,6 +134,7 @@ function build(config: Config, version: string, lock: StateLock): { core: Core; 
     audited,
     changed,
   };
+  ledger.onEnd = (record) => core.policy.held.add(record);
   ledger.onDeadline = (live) => onDeadline(core, live);
   return { core, devices };
 }
@@ -142,6 +153,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.accounts.load();
+      core.policy.load();
       core.sessions.load();
       core.tokens.load();
       restore(core);

@@ -1,3 +1,4 @@
+import type { Config } from "@lendbuf/config/config";
 import type { Role } from "@lendbuf/shared/role";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Sessions } from "./accounts/sessions.ts";
@@ -5,19 +6,22 @@ import type { Tokens } from "./accounts/tokens.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
-import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
+import type { Policy } from "./policy/policy.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { Store } from "./store/store.ts";
 import type { Views } from "./wardens/views.ts";
 
 /** The parts of a running agent, as agent.ts puts them together. */
 export interface Core {
+  /** As it counts now: a part of it follows the file (configuration/reload.ts). */
   readonly config: Config;
+  /** What the file, the environment and the command line say at this moment. @throws ConfigError */
+  readonly readConfig: () => Config;
   readonly log: Log;
   readonly clock: Deadlines;
   readonly store: Store;
@@ -28,6 +32,7 @@ export interface Core {
   readonly views: Views;
   readonly scans: Scans;
   readonly accounts: Accounts;
+  readonly policy: Policy;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;

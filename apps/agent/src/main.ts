@@ -1,16 +1,22 @@
 import { lstatSync } from "node:fs";
+import { type Config, readConfig, USAGE } from "@lendbuf/config/config";
+import { ConfigError } from "@lendbuf/config/config-error";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
-import { type Config, ConfigError, readConfig, USAGE } from "./config.ts";
+import { reload } from "./configuration/reload.ts";
 import { AlreadyRunning } from "./lock.ts";
 
 declare const VERSION: string;
 const version = typeof VERSION === "string" ? VERSION : "0.0.0";
 
+function configNow(): Config | "help" {
+  return readConfig(process.argv.slice(2), process.env, process.getuid!());
+}
+
 function configOrExit(): Config {
   try {
-    const config = readConfig(process.argv.slice(2), process.env, process.getuid!());
+    const config = configNow();
     if (config !== "help") return config;
     console.log(USAGE);
     process.exit(0);
@@ -36,7 +42,7 @@ function explain(cause: unknown, config: Config): string | undefined {
 
 async function start(config: Config): Promise<Agent> {
   try {
-    return await startAgent(config, version);
+    return await startAgent(config, version, () => configNow() as Config);
   } catch (cause) {
     const words = explain(cause, config);
     if (words === undefined) throw cause;
@@ -57,13 +63,18 @@ function dashboardLink(): string {
 const config = configOrExit();
 const agent = await start(config);
 let ending = false;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (ending) return;
-    ending = true;
-    void agent.close().then(() => process.exit(0));
-  });
+function endOnce(): void {
+  if (ending) return;
+  ending = true;
+  void agent.close().then(() => process.exit(0));
 }
+process.on("SIGINT", endOnce);
+process.on("SIGTERM", endOnce);
+// A terminal that is closed ends what was started in it; a service is asked to read its configuration anew.
+process.on("SIGHUP", () => {
+  if (process.stdout.isTTY) endOnce();
+  else if (!ending) void reload(agent.core, "agent SIGHUP").catch(() => {}); // the log has said why
+});
 const { core } = agent;
 console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
 for (const device of core.devices.values()) {

@@ -51,6 +51,11 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "accounts.create": { name: "newcomer", uids: [0] },
   "accounts.update": { name: "none" },
   "accounts.remove": { name: "none" },
+  "policy.list": {},
+  "policy.define": { name: "none", who: ["nobody"] },
+  "policy.remove": { name: "none" },
+  "policy.explain": { buffer: "none" },
+  "config.reload": {},
 };
 
 const METHODS = Object.keys(INPUTS) as Method[];
@@ -128,6 +133,7 @@ const ON_OTHERS: Partial<Record<Method, () => Promise<object>>> = {
   "sessions.createLink": async () => ({ account: "alice" }),
   "sessions.end": async () => ({ id: (await signInAsAlice()).id }),
   "tokens.create": async () => ({ account: "alice", name: "one" }),
+  "policy.explain": async () => ({ buffer: "sim0/ch0", account: "alice" }),
   "tokens.remove": async () => ({ id: (await ask("alice", "tokens.create", { name: "one" })).json.result.data.id }),
 };
 

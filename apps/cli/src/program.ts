@@ -8,6 +8,7 @@ import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
 import { addClaim } from "./commands/claim.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addConfig } from "./commands/config.ts";
 import { addDefine } from "./commands/define.ts";
 import { addDelegate } from "./commands/delegate.ts";
 import { addDelegations } from "./commands/delegations.ts";
@@ -23,6 +24,7 @@ import { addLogin } from "./commands/login.ts";
 import { addMan } from "./commands/man.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addRead } from "./commands/read.ts";
 import { addRelease } from "./commands/release.ts";
 import { addRevoke } from "./commands/revoke.ts";
@@ -83,7 +85,8 @@ export function buildProgram(): Command {
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice, addAccount]) add(program);
+  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice, addAccount, addPolicy, addConfig])
+    add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);
   program.commandsGroup("For scripts:");

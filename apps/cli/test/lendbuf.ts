@@ -117,7 +117,10 @@ export class TestAgent implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), "lendbuf-cli-"));
     const socket = join(directory, "agent.sock");
     const args = [main, "--port", "0", "--state", join(directory, "state"), "--socket", socket, ...flags];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, args, {
+      env: { LENDBUF_CONFIG: "none", ...process.env }, // whatever this host's own agent has
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith("Ready: ")) break;
     child.stdout!.resume();
     if (child.exitCode !== null) throw new Error(`The agent ended at once (${child.exitCode}).`);

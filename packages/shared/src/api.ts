@@ -19,6 +19,7 @@ import type { Diagnosis } from "./doctor.ts";
 import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import { ROLES, SCOPES } from "./role.ts";
+import { BUFFER_PATTERN, type Explanation, type Reloaded, RULE_NAME, type Rule, TAG, WHO } from "./rule.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
@@ -52,6 +53,13 @@ const AccountFields = {
   uids: z.array(z.int().min(0).max(4_294_967_294)).max(MAX_MAPPED),
   groups: z.array(z.string().regex(/^[\w.-]{1,32}$/, "a group is named as in /etc/group")).max(MAX_MAPPED),
 };
+
+const MAX_PATTERNS = 64;
+const Who = z
+  .string()
+  .regex(WHO, "who is written *, alice, ci-*, role:member or group:lab, with ! before it for all but these");
+const RuleName = z.string().regex(RULE_NAME, "a small letter, then small letters, digits and . _ -, 64 at most");
+const Choice = z.boolean().nullable().default(null);
 
 const RequestFields = {
   buffer: Name,
@@ -205,6 +213,42 @@ export const INPUTS = {
   }),
   /** Ends all that it has and all its ways in. */
   "accounts.remove": z.strictObject({ name: AccountName }),
+  "policy.list": z.strictObject({ cursor: z.string().max(64).optional(), limit: Limit }).prefault({}),
+  /** In place of one of the same name, which keeps its place, or after all others. */
+  "policy.define": z.strictObject({
+    name: RuleName,
+    who: z.array(Who).min(1).max(MAX_PATTERNS).default(["*"]),
+    buffers: z
+      .array(
+        z
+          .string()
+          .regex(BUFFER_PATTERN, "buffers are written *, fpga/* or sim0/ch?, with ! before it for all but these"),
+      )
+      .min(1)
+      .max(MAX_PATTERNS)
+      .default(["*"]),
+    /** Only buffers that have one of these. */
+    tags: z
+      .array(z.string().regex(TAG, "a tag has letters, digits and . _ : -, 64 at most"))
+      .max(MAX_PATTERNS)
+      .default([]),
+    allow: Choice,
+    mayQueue: Choice,
+    mayExtend: Choice,
+    allowIrrevocable: Choice,
+    maxLeaseMs: LeaseMs.nullable().default(null),
+    maxPerWeekMs: LeaseMs.nullable().default(null),
+    maxAtOnce: z.int().min(0).max(1_000_000).nullable().default(null),
+    /** Whose delegations of these buffers they may end by force. */
+    mayRevoke: z.array(Who).max(MAX_PATTERNS).default([]),
+  }),
+  "policy.remove": z.strictObject({ name: RuleName }),
+  /** What the rules answer for an account and a buffer. For whom: operators for everybody; else the caller. */
+  "policy.explain": z.strictObject({ buffer: Name, account: AccountName.optional() }),
+  /** Reads the configuration file anew: all of it, or where anything is wrong with it nothing. */
+  "config.reload": z
+    .strictObject({ /** Only say what it would change. */ check: z.boolean().default(false) })
+    .prefault({}),
 } as const satisfies Record<string, z.ZodType>;
 
 export interface Page<T, Cursor> {
@@ -296,6 +340,11 @@ interface Outputs {
   "accounts.create": Account;
   "accounts.update": Account;
   "accounts.remove": null;
+  "policy.list": Page<Rule, string>;
+  "policy.define": Rule;
+  "policy.remove": null;
+  "policy.explain": Explanation;
+  "config.reload": Reloaded;
 }
 
 export type Method = keyof typeof INPUTS;

@@ -44,6 +44,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "delegations.extend": OWN,
   "delegations.sync": { role: "member" },
   "delegations.release": OWN,
+  /** And where a rule of the policy says so, that of others. */
   "delegations.revoke": OWN,
   "delegations.revokeAll": OPERATOR,
   "delegations.holders": OWN,
@@ -61,6 +62,11 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "accounts.create": ADMIN,
   "accounts.update": ADMIN,
   "accounts.remove": ADMIN,
+  "policy.list": VIEWER,
+  "policy.define": ADMIN,
+  "policy.remove": ADMIN,
+  "policy.explain": { role: "viewer", others: "operator" },
+  "config.reload": ADMIN,
 };
 
 /** Null: somebody who has no way in. */

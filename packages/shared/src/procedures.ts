@@ -47,6 +47,11 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "accounts.create": "mutation",
   "accounts.update": "mutation",
   "accounts.remove": "mutation",
+  "policy.list": "query",
+  "policy.define": "mutation",
+  "policy.remove": "mutation",
+  "policy.explain": "query",
+  "config.reload": "mutation",
 };
 
 export function isMethod(text: string): text is Method {

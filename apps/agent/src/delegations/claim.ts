@@ -5,6 +5,7 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
@@ -32,10 +33,12 @@ export async function claim(
       `Delegation ${id} still waits in line, at place ${live.target.queue.indexOf(live) + 1}. Follow it until it is offered.`,
     );
   if (outcome === "ENDED") throw alreadyEnded(core, id);
+  const leaseMs = live.leaseEndsAt === null ? live.record.leaseMs : live.leaseEndsAt - core.clock.now();
+  checkPolicy(core, account, live.target, { use: "borrow", leaseMs }, live); // which may have changed since it was asked for
   if (live.record.state === "active") await replaceOldExport(core, live);
 
   checkPresent(claimant);
-  const chosen = choose(core, live.target, live.record.exporter);
+  const chosen = choose(core, account, live.target, live.record.exporter);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: "delegation.claimed",
@@ -55,7 +58,7 @@ export async function borrow(
   checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
-    const chosen = choose(core, target, fields.exporter);
+    const chosen = choose(core, fields.account, target, fields.exporter);
     const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
       actor: caller.actor,
@@ -89,11 +92,11 @@ function checkPresent(claimant: Claimant): void {
 type Chosen = Pick<LiveExport, "warden" | "exporter" | "id">;
 
 /** @throws AgentError DEVICE_LOST, UNSUPPORTED, NOT_ALLOWED */
-function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chosen {
+function choose(core: Core, account: string, target: Buffer<Live>, wanted: Exporter | null): Chosen {
   const { device } = target;
   const warden = device.readyWarden();
   const exporter = device.exporter(wanted);
-  checkRevocable(core, target, exporter);
+  checkRevocable(core, account, target, exporter);
   return { warden, exporter, id: warden.nextExportId() };
 }
 

@@ -1,10 +1,11 @@
 import { outcomeOf } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import type { Live } from "./live.ts";
 import { checkLease } from "./request.ts";
 
-/** Adds to what is left of a lease. @throws AgentError NOT_READY, ENDED, LIMIT, STORE_READ_ONLY */
+/** Adds to what is left of a lease. @throws AgentError NOT_READY, ENDED, NOT_ALLOWED, LIMIT, STORE_READ_ONLY */
 export function extend(core: Core, caller: Caller, live: Live, byMs: number): void {
   const { id, state, expiresAt, leaseMs } = live.record;
   const outcome = outcomeOf("extend", state);
@@ -20,6 +21,7 @@ export function extend(core: Core, caller: Caller, live: Live, byMs: number): vo
     );
   const left = live.leaseEndsAt - core.clock.now();
   checkLease(core, left + byMs);
+  checkPolicy(core, live.record.account, live.target, { use: "extend", leaseMs: left + byMs }, live);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: "delegation.extended",

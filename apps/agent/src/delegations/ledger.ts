@@ -23,6 +23,8 @@ export class Ledger {
   readonly changed: Signal;
   /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
   onDeadline: (live: Live) => void = () => {};
+  /** One has ended; it may not be on disk yet. */
+  onEnd: (record: Record) => void = () => {};
   /** How many live ones each account has. */
   readonly #counts = new Map<string, { total: number; waiting: number }>();
   readonly #store: Store;
@@ -133,7 +135,8 @@ export class Ledger {
     }
     this.#count(record, -1);
     Object.assign(record, patch);
-    if (!isFinal(next)) this.#count(record, 1);
+    if (isFinal(next)) this.onEnd(record);
+    else this.#count(record, 1);
     this.#place(live);
   }
 

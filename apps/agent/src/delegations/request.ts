@@ -5,6 +5,7 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import { accountFor } from "../accounts/permission.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { BLANK, type Live, type Record } from "./live.ts";
 import { offerFields, startOffer } from "./queue.ts";
@@ -42,8 +43,9 @@ export function consider(core: Core, caller: Caller, wish: Wish): { target: Buff
   const account = accountFor(core, caller, "delegations.request", wish.account);
   const share = checkAccess(target, wish);
   checkLease(core, wish.leaseMs);
-  checkExporter(core, target, wish.exporter);
   const free = isFree(target, share);
+  checkPolicy(core, account, target, { use: free || !wish.wait ? "borrow" : "queue", leaseMs: wish.leaseMs });
+  checkExporter(core, account, target, wish.exporter);
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
     target.device.readyWarden();
@@ -103,8 +105,8 @@ function checkAccess(target: Buffer<Live>, { access, share }: Wish): Share {
 }
 
 /** Whoever waits in line for a device that is not there yet hears of it at the claim. */
-function checkExporter(core: Core, target: Buffer<Live>, wanted: Exporter | null): void {
-  if (target.device.isReady) checkRevocable(core, target, target.device.exporter(wanted));
+function checkExporter(core: Core, account: string, target: Buffer<Live>, wanted: Exporter | null): void {
+  if (target.device.isReady) checkRevocable(core, account, target, target.device.exporter(wanted));
 }
 
 function checkLimits(core: Core, account: string, waits: boolean): void {

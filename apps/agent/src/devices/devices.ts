@@ -1,5 +1,5 @@
+import type { DeviceChoice } from "@lendbuf/config/config";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
-import type { DeviceChoice } from "../config.ts";
 import { Device, type DeviceHandlers, type DeviceOptions } from "./device.ts";
 import type { DeviceKind } from "./kind.ts";
 import { systemMemory } from "./memory.ts";

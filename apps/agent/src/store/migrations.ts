@@ -102,4 +102,15 @@ export const MIGRATIONS: readonly string[] = [
   -- Those that were made before there were scopes were good for all that their account may do.
   ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
   `,
+  `
+  -- In the order in which they came: one that is defined anew keeps its place.
+  CREATE TABLE rules (name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL) STRICT;
+  CREATE TRIGGER audit_rule_defined AFTER INSERT ON audit WHEN NEW.action = 'rule.defined' BEGIN
+    INSERT INTO rules VALUES (json_extract(NEW.detail, '$.name'), NEW.detail)
+    ON CONFLICT (name) DO UPDATE SET definition = excluded.definition;
+  END;
+  CREATE TRIGGER audit_rule_removed AFTER INSERT ON audit WHEN NEW.action = 'rule.removed' BEGIN
+    DELETE FROM rules WHERE name = json_extract(NEW.detail, '$.name');
+  END;
+  `,
 ];

@@ -1,13 +1,23 @@
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import type { Account } from "@lendbuf/shared/account";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
-import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+import { defaultConfigPath, defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
+import type { Rule } from "@lendbuf/shared/rule";
 import { parseSize } from "@lendbuf/shared/size";
+import { ConfigError } from "./config-error.ts";
+import { type FileContents, type Given as InFile, readFile } from "./file.ts";
 
 export interface Config {
+  /** The file that was read; null: there is none. */
+  file: string | null;
+  /** Those that stand in it. */
+  accounts: readonly Account[];
+  rules: readonly Rule[];
   /** Of 127.0.0.1; 0: any free one. */
   port: number;
   stateDirectory: string;
@@ -51,10 +61,13 @@ export interface DeviceChoice {
   systemMemory: number | null;
 }
 
-/** The command line or the environment says something that cannot be. */
-export class ConfigError extends Error {}
-
 const OPTIONS = {
+  config: {
+    type: "string",
+    env: "LENDBUF_CONFIG",
+    value: "FILE",
+    help: "the configuration file, or none (root: /etc/lendbuf/agent.toml where it is there)",
+  },
   port: {
     type: "string",
     env: "LENDBUF_PORT",
@@ -163,52 +176,113 @@ export const USAGE = [
 ].join("\n");
 
 type Environment = Record<string, string | undefined>;
+type OptionName = keyof typeof OPTIONS;
 
-/** What the command line and the environment ask for, parsed once; "help" where that was asked. */
+const IN_FILE = Object.keys(OPTIONS).filter((name) => name !== "config");
+const NO_FILE: FileContents = { options: new Map(), accounts: [], rules: [], problems: [] };
+
+/**
+ * What the command line, the environment and the file ask for, each before the next; "help" where that was asked.
+ * @throws ConfigError with all that is wrong
+ */
 export function readConfig(args: string[], environment: Environment, uid: number): Config | "help" {
   const values = parse(args);
   if (values.help) return "help";
-  const of = (name: keyof typeof OPTIONS) => {
-    const value = values[name] ?? environment[OPTIONS[name].env];
-    return value === undefined
-      ? undefined
-      : { value, from: values[name] === undefined ? OPTIONS[name].env : `--${name}` };
-  };
-  const socketPath = resolve(of("socket")?.value || defaultSocketPath(environment, uid));
-  if (Buffer.byteLength(socketPath) > 107) {
-    throw new ConfigError(
-      `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
-    );
-  }
-  return {
-    port: number(of("port"), 7117, 0, 65_535),
-    stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
-    socketPath,
-    host: hostname(),
-    connectionsPerUid: number(of("max-connections"), 256, 1, 1_000_000),
-    delegationsPerUid: number(of("max-delegations"), 1024, 1, 1_000_000),
-    waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
-    maxLeaseMs: duration(of("max-lease"), "7d"),
-    offerMs: duration(of("offer-time"), "2m"),
-    noticeMs: duration(of("notice"), "1m"),
-    confirmMs: 5000,
-    durability: durability(of("durability")),
-    devices: {
-      simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
-      pci: pciDevices(of("devices")),
-      revokeFeature: of("revoke-feature") ? number(of("revoke-feature"), 0, 1, 65_535) : null,
-      rungs: someOf(of("rungs"), RUNGS),
-      busMasters: functions(of("bus-master")),
-      systemMemory: memorySize(of("system-memory")),
-    },
-    allowIrrevocable: names(of("allow-irrevocable")),
-    visibility: oneOf(of("visibility"), ["all", "own"]),
-    others: others(of("others")),
-    groupRoles: groupRoles(of("group-role")),
-  };
+  const file = fileFor(values.config ?? environment.LENDBUF_CONFIG, environment, uid);
+  const contents = file === null ? NO_FILE : readFile(file, IN_FILE, uid);
+  return new Reading(values, environment, contents).config(file, uid);
 }
 
-type Given = { value: string; from: string } | undefined;
+/** The file that is named must be there; that of the usual place may be. */
+function fileFor(named: string | undefined, environment: Environment, uid: number): string | null {
+  if (named === "none" || named === "") return null;
+  if (named !== undefined) return resolve(named);
+  const usual = defaultConfigPath(environment, uid);
+  return usual !== null && existsSync(usual) ? usual : null;
+}
+
+/** Asks for one option after the other, and goes on where one cannot be, so that all that is wrong is said at once. */
+class Reading {
+  readonly #values: Partial<Record<OptionName, string>>;
+  readonly #environment: Environment;
+  readonly #file: FileContents;
+  readonly #problems: string[];
+
+  constructor(values: Partial<Record<OptionName, string>>, environment: Environment, file: FileContents) {
+    this.#values = values;
+    this.#environment = environment;
+    this.#file = file;
+    this.#problems = [...file.problems];
+  }
+
+  config(file: string | null, uid: number): Config {
+    const environment = this.#environment;
+    const socketPath = this.#path("socket", file) ?? resolve(defaultSocketPath(environment, uid));
+    if (Buffer.byteLength(socketPath) > 107)
+      this.#problems.push(
+        `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
+      );
+    const config: Config = {
+      file,
+      accounts: this.#file.accounts,
+      rules: this.#file.rules,
+      port: this.#read("port", (given) => number(given, 7117, 0, 65_535)),
+      stateDirectory: this.#path("state", file) ?? resolve(defaultStateDirectory(environment, uid)),
+      socketPath,
+      host: hostname(),
+      connectionsPerUid: this.#read("max-connections", (given) => number(given, 256, 1, 1_000_000)),
+      delegationsPerUid: this.#read("max-delegations", (given) => number(given, 1024, 1, 1_000_000)),
+      waitingPerUid: this.#read("max-waiting", (given) => number(given, 256, 1, 1_000_000)),
+      maxLeaseMs: this.#read("max-lease", (given) => duration(given, "7d")),
+      offerMs: this.#read("offer-time", (given) => duration(given, "2m")),
+      noticeMs: this.#read("notice", (given) => duration(given, "1m")),
+      confirmMs: 5000,
+      durability: this.#read("durability", durability),
+      devices: {
+        simulated: this.#read("simulated", (given) => oneOf(given, ["on", "off"])) === "on",
+        pci: this.#read("devices", pciDevices),
+        revokeFeature: this.#read("revoke-feature", (given) => (given?.value ? number(given, 0, 1, 65_535) : null)),
+        rungs: this.#read("rungs", (given) => someOf(given, RUNGS)),
+        busMasters: this.#read("bus-master", functions),
+        systemMemory: this.#read("system-memory", memorySize),
+      },
+      allowIrrevocable: this.#read("allow-irrevocable", names),
+      visibility: this.#read("visibility", (given) => oneOf(given, ["all", "own"])),
+      others: this.#read("others", others),
+      groupRoles: this.#read("group-role", groupRoles),
+    };
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
+    return config;
+  }
+
+  #read<Value>(name: OptionName, take: (given: Given) => Value): Value {
+    try {
+      return take(this.#given(name));
+    } catch (cause) {
+      if (!(cause instanceof ConfigError)) throw cause;
+      this.#problems.push(...cause.problems);
+      return take(undefined); // never used: what has problems is not answered
+    }
+  }
+
+  #given(name: OptionName): Given {
+    const { env } = OPTIONS[name];
+    const typed = this.#values[name];
+    if (typed !== undefined) return { value: typed, from: `--${name}` };
+    const set = this.#environment[env];
+    return set === undefined ? this.#file.options.get(name) : { value: set, from: env };
+  }
+
+  /** A path in the file goes out from the file's folder. */
+  #path(name: "socket" | "state", file: string | null): string | undefined {
+    const given = this.#given(name);
+    if (!given?.value) return undefined;
+    const isInFile = given === this.#file.options.get(name);
+    return isInFile ? resolve(dirname(file!), given.value) : resolve(given.value);
+  }
+}
+
+type Given = InFile | undefined;
 
 function parse(args: string[]) {
   const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: "string" as const }]));
