@@ -12,7 +12,7 @@ let alice: SignedIn;
 let bob: SignedIn;
 
 beforeAll(async () => {
-  agent = await startAgent({ args: ["--system-memory", "1MiB"] });
+  agent = await startAgent({ args: ["--allow-irrevocable", "sim0/ddr,sim0/regs"] });
   root = await agent.connect();
   door = new Door(agent);
   alice = await signIn("alice");
@@ -147,16 +147,18 @@ describe("a rule", () => {
     expect(later.state).toBe("offered");
   });
 
-  it("lets lend what nothing takes back, or does not, whatever the settings say", async () => {
-    const buffer = "ram0/all";
-    expect(await request(alice, buffer)).toMatchObject({
-      code: "NOT_ALLOWED",
-      message: expect.stringContaining("or by a rule"),
-    });
-    await root.call("policy.define", { name: "trusted", who: ["alice"], buffers: ["ram0/*"], allowIrrevocable: true });
+  it("says whether one may have what nothing takes back, whatever the settings say", async () => {
+    const answerFor = async (account: string, buffer: string) =>
+      (await root.call("policy.explain", { account, buffer })).answers.find(
+        ({ question }) => question === "allowIrrevocable",
+      );
+    await root.call("policy.define", { name: "trusted", who: ["alice"], buffers: ["sim0/*"], allowIrrevocable: true });
+    await root.call("policy.define", { name: "nobody", buffers: ["sim0/ddr"], allowIrrevocable: false });
 
-    expect(await request(bob, buffer)).toMatchObject({ code: "NOT_ALLOWED" });
-    expect(await request(alice, buffer)).toMatchObject({ state: "offered" });
+    expect(await answerFor("alice", "sim0/ch0")).toMatchObject({ answer: true, rule: "trusted" });
+    expect(await answerFor("bob", "sim0/ch0")).toMatchObject({ answer: false, rule: null });
+    expect(await answerFor("bob", "sim0/regs")).toMatchObject({ answer: true, rule: null });
+    expect(await answerFor("bob", "sim0/ddr")).toMatchObject({ answer: false, rule: "nobody" });
   });
 
   it("lets some end by force what others have, and nobody else", async () => {

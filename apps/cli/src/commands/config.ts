@@ -50,9 +50,17 @@ async function check(
         words: "",
       };
     const { file, accounts, rules } = config;
-    return { file, problems: [], words: `${file} is valid: ${accounts.length} accounts, ${rules.length} rules.` };
+    return {
+      file,
+      problems: [],
+      words: `${file} is valid: ${many(accounts.length, "account")}, ${many(rules.length, "rule")}.`,
+    };
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
     return { file: named ?? LENDBUF_CONFIG ?? null, problems: cause.problems, words: "" };
   }
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
