@@ -1,6 +1,7 @@
 // npm run bench [-- NAME…]: all benchmarks, or those named. Prints one table; judges nothing. docs/benchmarks.md explains it.
 import { access } from "./access.ts";
 import { cli } from "./cli.ts";
+import { clients } from "./clients.ts";
 import { cycle } from "./cycle.ts";
 import { door } from "./door.ts";
 import { fillHere } from "./history.ts";
@@ -9,7 +10,6 @@ import { kill } from "./kill.ts";
 import { lab } from "./lab.ts";
 import { settle } from "./machine.ts";
 import { parts } from "./parts.ts";
-import { python } from "./python.ts";
 import { revokeAll } from "./revoke-all.ts";
 import { start } from "./start.ts";
 import { type Line, printTable } from "./table.ts";
@@ -24,7 +24,7 @@ const ALL: Record<string, () => Promise<Line[]>> = {
   door,
   cli,
   access,
-  python,
+  clients,
   lab,
 };
 

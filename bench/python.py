@@ -1,4 +1,4 @@
-"""python.py SOCKET CYCLES READS: prints the nanoseconds of a borrow and release (median), and of a read of 1 MiB."""
+"""python.py SOCKET BUFFER CYCLES READS: prints the nanoseconds of a borrow and release (median), and of a read of 1 MiB."""
 
 import statistics
 import sys
@@ -12,18 +12,18 @@ SIZE = 1 << 20
 WARM_UP = 300
 
 
-def borrow_once(client: lendbuf.Client) -> int:
+def borrow_once(client: lendbuf.Client, buffer: str) -> int:
     start = time.perf_counter_ns()
-    client.borrow("bench/python").release()
+    client.borrow(buffer).release()
     return time.perf_counter_ns() - start
 
 
 def main() -> None:
-    path, cycles, reads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    path, buffer, cycles, reads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     with lendbuf.connect(path) as client:
         for _ in range(WARM_UP):
-            borrow_once(client)
-        print(int(statistics.median(borrow_once(client) for _ in range(cycles))))
+            borrow_once(client, buffer)
+        print(int(statistics.median(borrow_once(client, buffer) for _ in range(cycles))))
         with client.borrow("sim0/ddr") as buf:
             buf.write(0, bytes(SIZE))
             into = bytearray(SIZE)

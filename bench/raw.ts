@@ -5,16 +5,26 @@ import { BENCH, ROOT } from "./machine.ts";
 
 const CACHE = join(ROOT, "node_modules/.cache/bench");
 const SOURCES = join(BENCH, "raw");
+const CLIENT = join(ROOT, "clients/c");
+/** What a program has besides its own file. */
+const PARTS: Record<string, { sources: string[]; headers: string[]; options: string[] }> = {
+  "c-client": {
+    sources: [join(CLIENT, "lendbuf.c")],
+    headers: [join(CLIENT, "lendbuf.h")],
+    options: [`-I${CLIENT}`, "-pthread"],
+  },
+};
 
-/** The program of raw/NAME.c: compiled once, and again when its source has changed. */
+/** The program of raw/NAME.c: compiled once, and again when its sources have changed. */
 export function rawProgram(name: string): string {
   const program = join(CACHE, name);
-  const source = join(SOURCES, `${name}.c`);
-  const newest = Math.max(...[source, join(SOURCES, "raw.h")].map((path) => statSync(path).mtimeMs));
+  const { sources, headers, options } = PARTS[name] ?? { sources: [], headers: [], options: [] };
+  const all = [join(SOURCES, `${name}.c`), ...sources];
+  const newest = Math.max(...[...all, ...headers, join(SOURCES, "raw.h")].map((path) => statSync(path).mtimeMs));
   if (existsSync(program) && statSync(program).mtimeMs >= newest) return program;
   mkdirSync(CACHE, { recursive: true });
   const fresh = `${program}.${process.pid}`;
-  execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-o", fresh, source]);
+  execFileSync("cc", ["-O2", "-Wall", "-Wextra", ...options, "-o", fresh, ...all]);
   renameSync(fresh, program);
   return program;
 }

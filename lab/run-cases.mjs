@@ -1,5 +1,14 @@
 // Boots the machine once and runs there what proves something of its kernel and of what is built here.
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundle } from "../scripts/bundle.mjs";
@@ -31,7 +40,7 @@ export async function runCases(kernel, account = "lab") {
   try {
     const proofs = account === "lab" ? await compileProofs(kernel, folder) : [];
     const programs = [...proofs, ...(await bundleCases(CASES[account], folder))];
-    await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+    await addTools(folder);
     const { slowness, stressSeconds } = KERNELS[kernel];
     const tools = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
     const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds, LENDBUF_LAB_SLOWNESS: slowness };
@@ -58,6 +67,16 @@ export async function runCases(kernel, account = "lab") {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The programs' bytes, once they were compiled: every machine gets the same. */
+const compiledTools = new Map();
+
+async function addTools(folder) {
+  for (const [tool, bytes] of compiledTools) writeFileSync(join(folder, tool), bytes, { mode: 0o755 });
+  if (compiledTools.size > 0) return;
+  await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+  for (const tool of Object.values(TOOLS)) compiledTools.set(tool, readFileSync(join(folder, tool)));
 }
 
 /** Static, so that they run whatever the machine shows of this host. */

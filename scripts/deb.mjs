@@ -44,8 +44,11 @@ const COMPLETIONS = {
   fish: "usr/share/fish/vendor_completions.d/lendbuf.fish",
 };
 
-/** Writes lendbuf_VERSION_ARCHITECTURE.deb into the folder, and answers its path. Needs what `npm run build` makes. */
-export async function buildDeb(folder) {
+/**
+ * Writes lendbuf_VERSION_ARCHITECTURE.deb into the folder, and answers its path. Needs what `npm run build` makes. `level`: how hard xz tries,
+ * which is most of the time that it takes.
+ */
+export async function buildDeb(folder, { level = 6 } = {}) {
   const { version } = readJson("apps/cli/package.json");
   const architecture = ARCHITECTURES[process.arch];
   if (!architecture)
@@ -63,7 +66,7 @@ export async function buildDeb(folder) {
     const file = join(folder, `lendbuf_${version}_${architecture}.deb`);
     mkdirSync(folder, { recursive: true });
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch) };
-    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", "--build", tree, file], {
+    execFileSync("dpkg-deb", ["--root-owner-group", "-Zxz", `-z${level}`, "--build", tree, file], {
       env,
       stdio: ["ignore", "ignore", "inherit"],
     });

@@ -16,6 +16,7 @@ export const TEST_TOOLS = [
   { command: "clang-format", package: "clang-format", why: "the format of the C++ is checked" },
   { command: "mypy", package: "mypy", why: "the types of the Python client are checked" },
   { command: "/usr/bin/chromium", package: "chromium", why: "the dashboard is tried in a real browser" },
+  { command: "openssl", package: "openssl", why: "the door over TLS is tried with certificates" },
   { command: "pkg-config", package: "pkg-config", why: "the C client is compiled as its users do it" },
   { header: "infiniband/verbs.h", package: "libibverbs-dev", why: "the C client's RDMA example is compiled" },
 ];

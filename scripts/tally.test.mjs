@@ -56,5 +56,5 @@ describe("the report of the suites", () => {
 
     expect(report).toMatchObject({ passed: 2, failed: 1, crashes: 2, finished: true });
     expect(report.skipped).toEqual([expect.objectContaining({ name: "is skipped", reason: "no device here" })]);
-  }, 60_000);
+  });
 });

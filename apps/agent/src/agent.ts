@@ -130,7 +130,7 @@ function build(
     startedAt: Date.now(),
     version,
     fileLimit: raiseFileLimit(WANTED_FILES),
-    doors: { url: null, clients: () => 0, dismiss: () => {} },
+    doors: { url: null, remoteUrl: null, clients: () => 0, dismiss: () => {} },
     audited,
     changed,
   };
@@ -174,6 +174,7 @@ async function openDoors(core: Core, closers: (() => void | Promise<void>)[]): P
   const door = new HttpDoor(core, DASHBOARD);
   closers.push(() => door.close());
   core.doors.url = await door.listen(core.config.port);
+  if (core.config.tls) core.doors.remoteUrl = await door.listenTls(core.config.tls);
   const broker = new Broker(core, appRouter, core.config.socketPath);
   closers.push(() => broker.close());
   core.doors.clients = () => broker.clients + door.clients;

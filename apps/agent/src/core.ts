@@ -40,12 +40,22 @@ export interface Core {
   readonly version: string;
   /** Open files that this process may have. */
   readonly fileLimit: number;
-  /** What the doors say of themselves; `dismiss` ends an account's connections. */
-  readonly doors: { url: string | null; clients: () => number; dismiss: (account: string) => void };
+  /** What the doors say of themselves. */
+  readonly doors: Doors;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
+}
+
+export interface Doors {
+  /** Of the one on loopback. */
+  url: string | null;
+  /** Of the one over TLS, which others on the network reach too. */
+  remoteUrl: string | null;
+  clients: () => number;
+  /** Ends an account's connections. */
+  dismiss: (account: string) => void;
 }
 
 /** Who calls, as a door has found out. */

@@ -5,6 +5,7 @@ import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
 import { reload } from "./configuration/reload.ts";
+import { CertificateError } from "./http/certificate.ts";
 import { AlreadyRunning } from "./lock.ts";
 
 declare const VERSION: string;
@@ -29,7 +30,8 @@ function configOrExit(): Config {
 
 /** In words where it is something that a person can mend. */
 function explain(cause: unknown, config: Config): string | undefined {
-  if (cause instanceof AlreadyRunning || cause instanceof ForeignFolder) return cause.message;
+  if (cause instanceof AlreadyRunning || cause instanceof ForeignFolder || cause instanceof CertificateError)
+    return cause.message;
   if (!isSystemError(cause)) return undefined;
   if (cause.code === "EADDRINUSE" && cause.syscall === "listen")
     return `Port ${config.port} of 127.0.0.1 is taken. Choose another with --port; 0 takes any free one.`;
@@ -56,7 +58,8 @@ process.stdout.on("error", () => {});
 /** With a secret that signs in only where a person sees it: a log keeps what it is told. */
 function dashboardLink(): string {
   const { doors, sessions } = agent.core;
-  if (!process.stdout.isTTY) return `${doors.url} (sign in: lendbuf login)`;
+  const also = doors.remoteUrl ? `, and ${doors.remoteUrl}` : "";
+  if (!process.stdout.isTTY) return `${doors.url}${also} (sign in: lendbuf login)`;
   return `${doors.url}/#login=${sessions.createLink(`uid:${process.getuid!()}`).secret}`;
 }
 

@@ -14,9 +14,9 @@ let client: RawClient;
 beforeAll(async () => {
   agent = await startAgent();
   watch = await watchAgent(agent);
-}, 30_000);
+});
 
-afterAll(() => agent?.stop(), 30_000);
+afterAll(() => agent?.stop());
 
 beforeEach(() => {
   client = agent.raw();

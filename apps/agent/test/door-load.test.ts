@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Door, type Line, type SignedIn } from "./door-client.ts";
-import { type AgentProcess, memoryOf, openFiles, startAgent, until } from "./harness.ts";
+import { type AgentProcess, memoryOf, openFiles, PROMPT_MS, startAgent, until } from "./harness.ts";
 import { type Watch, watchAgent } from "./trace.ts";
 
 const MIB = 2 ** 20;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => agent.stop());
 
-afterEach(() => watch.expectNoTrace(), 20_000);
+afterEach(() => watch.expectNoTrace());
 
 const head = (first: string, ...more: string[]) =>
   [`${first} HTTP/1.1`, `host: 127.0.0.1:${door.port}`, ...more, "", ""].join("\r\n");
@@ -61,10 +61,10 @@ describe("who sends slowly", () => {
     clearInterval(others);
 
     console.log(`cut after ${ends.map(({ seconds }) => `${seconds.toFixed(1)} s`).join(", ")}`);
-    for (const { seconds } of ends.slice(0, 2)) expect(seconds).toBeLessThan(8);
-    for (const { seconds } of ends) expect(seconds).toBeLessThan(13);
+    for (const { seconds } of ends.slice(0, 2)) expect(seconds).toBeLessThan(15);
+    for (const { seconds } of ends) expect(seconds).toBeLessThan(25);
     expect(ends[1]!.answer).toBe("HTTP/1.1 408 Request Timeout");
-    expect(Math.max(...slowest)).toBeLessThan(1000);
+    expect(Math.max(...slowest)).toBeLessThan(PROMPT_MS);
   });
 
   it("a thousand of them do not keep the unix socket and open WebSockets from going on", async () => {
@@ -74,13 +74,13 @@ describe("who sends slowly", () => {
     for (const line of lines) line.socket.write("GET / HTTP/1.1\r\n");
 
     for (let i = 0; i < 10; i++) {
-      expect(await watch.bystander.check()).toBeLessThan(1000);
+      expect(await watch.bystander.check()).toBeLessThan(PROMPT_MS);
       expect((await socket.ask("query", "sessions.me")).result.data).toBeTruthy();
     }
     for (const line of lines) line.socket.destroy();
     await Promise.all(lines.map(({ ended }) => ended));
 
-    expect(await checkOthers()).toBeLessThan(1000);
+    expect(await checkOthers()).toBeLessThan(PROMPT_MS);
     socket.close();
   });
 
@@ -90,7 +90,7 @@ describe("who sends slowly", () => {
 
     await until(() => lines.every(({ socket }) => socket.readableEnded || socket.destroyed), "all were answered");
 
-    expect(await checkOthers()).toBeLessThan(1000);
+    expect(await checkOthers()).toBeLessThan(PROMPT_MS);
     for (const { socket } of lines) socket.destroy();
   });
 });
@@ -132,7 +132,7 @@ describe("a body of 100 MB", () => {
     }
 
     expect(memoryOf(agent.pid) - before).toBeLessThan(30 * MIB);
-    expect(await checkOthers()).toBeLessThan(1000);
+    expect(await checkOthers()).toBeLessThan(PROMPT_MS);
   });
 
   it("the call's sender is told: 413", async () => {
@@ -177,8 +177,8 @@ describe("ten thousand sockets", () => {
       `10,000 sockets: ${most - before.files} open at most, agent +${((memoryOf(agent.pid) - before.memory) / MIB).toFixed(1)} MiB, others answered within ${Math.max(...latencies).toFixed(1)} ms`,
     );
     expect(most - before.files).toBeLessThanOrEqual(1024 + 16);
-    expect(Math.max(...latencies)).toBeLessThan(1000);
-    expect(await checkOthers()).toBeLessThan(1000);
+    expect(Math.max(...latencies)).toBeLessThan(PROMPT_MS);
+    expect(await checkOthers()).toBeLessThan(PROMPT_MS);
     socket.close();
   });
 });

@@ -10,6 +10,7 @@ import { Tokens } from "../src/accounts/tokens.ts";
 import type { Core } from "../src/core.ts";
 import { Files } from "../src/http/files.ts";
 import { Login } from "../src/http/login.ts";
+import { loopback } from "../src/http/place.ts";
 import { Store } from "../src/store/store.ts";
 import { temporaryFolder } from "./harness.ts";
 
@@ -68,7 +69,7 @@ describe("the limit of failed logins", () => {
       sessions: { open: (secret: string) => (secret === "right" ? opened : undefined) },
     } as unknown as Core;
     const door = new Login(core);
-    server = await serve((request, response) => void door.answer(request, response, 7117));
+    server = await serve((request, response) => void door.answer(request, response, loopback(7117)));
   });
 
   afterEach(() => server.close());

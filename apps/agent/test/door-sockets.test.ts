@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Door, type DoorSocket, type SignedIn } from "./door-client.ts";
-import { type AgentProcess, memoryOf, startAgent, until } from "./harness.ts";
+import { type AgentProcess, memoryOf, PROMPT_MS, startAgent, until } from "./harness.ts";
 
 const MIB = 2 ** 20;
 
@@ -114,7 +114,7 @@ describe("a page's WebSocket", () => {
     await socket.closed;
 
     expect(performance.now() - start).toBeGreaterThan(4000);
-    expect(performance.now() - start).toBeLessThan(7000);
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 
   it("with its key is let in, and the agent knows as whom", async () => {
@@ -157,7 +157,7 @@ describe("the end of what let a WebSocket in", () => {
     await door.call("sessions.end", { id: ending.id }, token);
 
     expect(await socket.closed).toEqual({ code: 4401, reason: "the session has ended" });
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(performance.now() - start).toBeLessThan(PROMPT_MS);
   });
 
   it("of a token: likewise", async () => {
@@ -364,7 +364,7 @@ describe("a client that does not read", () => {
     for (let i = 0; i < offers.length; i += 30)
       await connection.call("delegations.revoke", { ids: offers.slice(i, i + 30).map(({ id }) => id) });
     connection.close();
-  }, 30_000);
+  });
 
   it("and asks a thousand calls costs an answer or two, not a thousand", async () => {
     const socket = await tokenSocket();

@@ -26,9 +26,9 @@ describe.runIf(isRoot)("another account", () => {
     agent = await startAgent({ args: ["--visibility", "own"] });
     chmodSync(dirname(agent.socket), 0o755);
     watch = await watchAgent(agent);
-  }, 30_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   beforeEach(async () => {
     chmodSync(agent.socket, 0o666);
@@ -59,6 +59,16 @@ describe.runIf(isRoot)("another account", () => {
     expect(answer.error.message).toMatch(/not known here.*Connect as a user of this host/);
     expect(await nobody.receive()).toEqual({ end: true });
     await nobody.stop();
+  });
+
+  it("as root of a user namespace of its own is the user that made it", async () => {
+    const root = new Peer({ uid: SOMEBODY, within: ["unshare", "--user", "--map-root-user"] });
+    await root.connect(agent.socket);
+
+    const { result } = await root.ask("sessions.me");
+
+    expect(result).toMatchObject({ account: `uid:${SOMEBODY}`, role: "member" });
+    await root.stop();
   });
 
   it("borrows on its own behalf", async () => {

@@ -20,15 +20,23 @@ export interface PeerAnswer {
   silence?: boolean;
 }
 
+export interface PeerOptions {
+  uid?: number;
+  gid?: number;
+  /** What starts it: `["unshare", "--user"]`. */
+  within?: string[];
+}
+
 /** A client in a process of its own, under a uid of its own where that is asked for: sends what Node cannot. */
 export class Peer {
   readonly pid: number;
   readonly #child: ChildProcess;
   readonly #readers: { resolve(answer: PeerAnswer): void; reject(error: Error): void }[] = [];
 
-  constructor({ uid, gid = uid }: { uid?: number; gid?: number } = {}) {
+  constructor({ uid, gid = uid, within = [] }: PeerOptions = {}) {
     // The program travels in the argument: another uid may not be able to read this folder.
-    this.#child = spawn("python3", ["-c", PROGRAM], {
+    const [command, ...args] = [...within, "python3", "-c", PROGRAM];
+    this.#child = spawn(command!, args, {
       stdio: ["pipe", "pipe", "inherit"],
       cwd: "/",
       ...(uid !== undefined && { uid, gid }),

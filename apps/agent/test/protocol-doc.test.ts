@@ -132,9 +132,9 @@ describe("its packets", () => {
 
   beforeAll(async () => {
     agent = await startAgent();
-  }, 30_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   it("are what the agent answers", async () => {
     const observer = await agent.connect();
@@ -155,7 +155,7 @@ describe("its packets", () => {
       }
       if (step.from === "agent" && step.text === undefined) clients.delete(step.connection);
     }
-  }, 30_000);
+  });
 
   it("and its programs run", async () => {
     const folder = temporaryFolder();

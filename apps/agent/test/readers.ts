@@ -120,7 +120,7 @@ export class Readers {
     const now = process.hrtime.bigint();
     // The one under way may have begun before; the second from here on has not.
     const tried = ({ reads, faults }: Slot, then: Slot) => reads + faults >= then.reads + then.faults + 2n;
-    await until(() => this.slots().every((slot, index) => tried(slot, before[index]!)), "each tries again", 10_000);
+    await until(() => this.slots().every((slot, index) => tried(slot, before[index]!)), "each tries again");
     return this.lastReadNs() > now;
   }
 

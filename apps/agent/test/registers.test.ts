@@ -17,9 +17,9 @@ describe("single words of a device", () => {
 
   beforeAll(async () => {
     agent = await startAgent();
-  }, 30_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   beforeEach(async () => {
     operator = await agent.connect();

@@ -174,7 +174,7 @@ class History {
       checkInvariants(mine);
       return JSON.stringify(seen) === JSON.stringify(expected);
     };
-    await until(isSame, "the agent agrees with the model", 1500).catch(() => expect(seen).toEqual(expected));
+    await until(isSame, "the agent agrees with the model", 10_000).catch(() => expect(seen).toEqual(expected));
   }
 
   #shown(one: Modelled): object {

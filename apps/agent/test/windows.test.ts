@@ -13,9 +13,9 @@ describe("a window onto a device", () => {
 
   beforeAll(async () => {
     agent = await startAgent();
-  }, 30_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   beforeEach(async () => {
     [client, operator] = [await agent.connect(), await agent.connect()];

@@ -134,7 +134,9 @@ export function signalName(text: string): NodeJS.Signals {
 export function agentUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.username)
-    throw new InvalidArgumentError("Write where the agent answers as http://127.0.0.1:7117.");
+    throw new InvalidArgumentError(
+      "Write where the agent answers as http://127.0.0.1:7117, or https://lab.example:7118.",
+    );
   return url.origin;
 }
 

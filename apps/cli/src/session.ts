@@ -68,7 +68,11 @@ export async function connectTo({ socket, agent, tokenFile }: Where): Promise<Ca
   if (socket !== undefined) throw usageFailure("--socket names an agent here, --agent one elsewhere: leave one out.");
   const token = readToken(tokenFile);
   const { HttpAgent } = await import("@lendbuf/client/http");
-  return new HttpAgent(agent, token);
+  try {
+    return new HttpAgent(agent, token);
+  } catch (cause) {
+    throw usageFailure((cause as Error).message);
+  }
 }
 
 async function connectHere(socket: string | undefined): Promise<Connection> {

@@ -1,22 +1,8 @@
-import { connect } from "@lendbuf/client/connect";
-import type { Connection } from "@lendbuf/client/connection";
-import type { AuditVerdict } from "@lendbuf/shared/audit";
 import type { Delegation } from "@lendbuf/shared/delegation";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { TestAgent } from "./lendbuf.ts";
+import { describe, expect, it } from "vitest";
+import { agentAndConnection } from "./agent-and-connection.ts";
 
-let agent: TestAgent;
-let connection: Connection;
-
-beforeAll(async () => {
-  agent = await TestAgent.start();
-  connection = await connect({ path: agent.socket });
-});
-afterEach(() => connection.call("delegations.revokeAll"));
-afterAll(async () => {
-  connection.close();
-  await agent[Symbol.asyncDispose]();
-});
+const here = agentAndConnection();
 
 interface Said {
   dryRun: true;
@@ -25,17 +11,17 @@ interface Said {
   refusal: { code: string; message: string } | null;
 }
 
-const request = (buffer: string) => connection.call("delegations.request", { buffer });
+const request = (buffer: string) => here.connection.call("delegations.request", { buffer });
 /** ch0 is lent, ch1 offered. */
 async function lend(): Promise<{ active: number; offered: number }> {
-  const lease = await connection.borrow({ buffer: "sim0/ch0" });
+  const lease = await here.connection.borrow({ buffer: "sim0/ch0" });
   lease.close();
   return { active: lease.delegation.id, offered: (await request("sim0/ch1")).id };
 }
 
 /** The same, but that what is lent is a window. */
 async function lendWindow(): Promise<{ active: number; offered: number }> {
-  const lease = await connection.borrow({ buffer: "sim0/ch0", exporter: "staged" });
+  const lease = await here.connection.borrow({ buffer: "sim0/ch0", exporter: "staged" });
   lease.close();
   return { active: lease.delegation.id, offered: 0 };
 }
@@ -67,21 +53,21 @@ describe("--dry-run says what would happen and to whom, and the audit has no new
     ["token create nightly", /^make a token for uid:\d+$/, 0],
   ])("%s", async (line, would, hits) => {
     const lent = await lend();
-    const before = await agent.json<AuditVerdict>("audit", "verify");
+    const before = await here.connection.call("audit.verify");
 
-    const { code, stdout } = await agent.run(...withOptions(words(line, lent), "--dry-run", "--json"));
+    const { code, stdout } = await here.agent.run(...withOptions(words(line, lent), "--dry-run", "--json"));
     const said = JSON.parse(stdout) as Said;
 
     expect(code).toBe(0);
     expect(said).toMatchObject({ dryRun: true, would: expect.stringMatching(would), refusal: null });
     expect(said.hits).toHaveLength(hits);
-    expect(await agent.json<AuditVerdict>("audit", "verify")).toEqual(before);
+    expect(await here.connection.call("audit.verify")).toEqual(before);
   });
 
   it("in words, with a table of whom it hits", async () => {
     const { active } = await lend();
 
-    const { stdout, code } = await agent.run("revoke", String(active), "--dry-run");
+    const { stdout, code } = await here.agent.run("revoke", String(active), "--dry-run");
 
     expect(stdout).toMatch(/^Would revoke 1 delegation\. Nothing was changed\.\n *ID {2}BUFFER/);
     expect(stdout).toMatch(new RegExp(`^ *${active} {2}sim0/ch0 .* active `, "m"));
@@ -114,8 +100,8 @@ describe("--dry-run tells a refusal, with the exit code that the command itself 
     const lent = await lend();
     const asked = words(line, lent);
 
-    const dry = await agent.run(...withOptions(asked, "--dry-run", "--json"));
-    const real = await agent.run(...withOptions(asked, "--json"));
+    const dry = await here.agent.run(...withOptions(asked, "--dry-run", "--json"));
+    const real = await here.agent.run(...withOptions(asked, "--json"));
 
     expect((JSON.parse(dry.stdout) as Said).refusal?.code).toBe(code);
     expect(JSON.parse(real.stderr).error.code).toBe(code);
@@ -125,12 +111,12 @@ describe("--dry-run tells a refusal, with the exit code that the command itself 
 
 it("--dry-run of a copy between a window and the device says how much, and copies nothing", async () => {
   const { active } = await lendWindow();
-  const sync = (...options: string[]) => agent.run("sync", String(active), "to-device", "--json", ...options);
+  const sync = (...options: string[]) => here.agent.run("sync", String(active), "to-device", "--json", ...options);
 
   const dry = await sync("--offset", "4096", "--dry-run");
   const odd = await sync("--offset", "2", "--dry-run");
   const real = await sync("--offset", "2");
-  const { stdout } = await agent.run("peek", "sim0/ch0", "4096", "--count", "64");
+  const { stdout } = await here.agent.run("peek", "sim0/ch0", "4096", "--count", "64");
 
   expect(JSON.parse(dry.stdout)).toMatchObject({ would: "copy 1020 KiB of sim0/ch0 to the device", refusal: null });
   expect(JSON.parse(odd.stdout).refusal.code).toBe("BAD_INPUT");

@@ -115,7 +115,7 @@ class Reader implements AsyncDisposable {
 /** Else a test that is out of time would leave its agent behind. */
 async function within(promise: Promise<unknown>, problem: string): Promise<void> {
   const controller = new AbortController();
-  const late = setTimeout(10_000, undefined, { signal: controller.signal }).then(() => {
+  const late = setTimeout(30_000, undefined, { signal: controller.signal }).then(() => {
     throw new Error(problem);
   });
   try {

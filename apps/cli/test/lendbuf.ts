@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { connect } from "@lendbuf/client/connect";
 
 const MAIN = built("../dist/main.js");
 export const AGENT = built("../../agent/dist/main.js");
@@ -147,7 +148,8 @@ export class TestAgent implements AsyncDisposable {
 
   /** Everything that is lent, offered or waited for ends. */
   async clear(): Promise<void> {
-    await this.run("revoke", "--all", "--yes");
+    using connection = await connect({ path: this.socket });
+    await connection.call("delegations.revokeAll");
   }
 
   async kill(): Promise<void> {

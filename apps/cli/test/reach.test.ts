@@ -1,24 +1,12 @@
-import { connect } from "@lendbuf/client/connect";
-import type { Connection } from "@lendbuf/client/connection";
 import { INPUTS, type Method } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import { PROCEDURES } from "@lendbuf/shared/procedures";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { run, start, TestAgent } from "./lendbuf.ts";
+import { describe, expect, it } from "vitest";
+import { agentAndConnection } from "./agent-and-connection.ts";
+import { run, start } from "./lendbuf.ts";
 import { Recorder } from "./recorder.ts";
 
-let agent: TestAgent;
-let connection: Connection;
-
-beforeAll(async () => {
-  agent = await TestAgent.start();
-  connection = await connect({ path: agent.socket });
-});
-afterEach(() => connection.call("delegations.revokeAll"));
-afterAll(async () => {
-  connection.close();
-  await agent[Symbol.asyncDispose]();
-});
+const here = agentAndConnection();
 
 /** By which command each method is reached; ID stands for an offered delegation's. */
 const COMMANDS: Record<Method, string> = {
@@ -73,8 +61,8 @@ const COMMANDS: Record<Method, string> = {
 
 describe("every method of the agent has a command", () => {
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
-    using recorder = new Recorder(agent.socket);
-    const { id } = await connection.call("delegations.request", { buffer: "sim0/ch0" });
+    using recorder = new Recorder(here.agent.socket);
+    const { id } = await here.connection.call("delegations.request", { buffer: "sim0/ch0" });
     const args = COMMANDS[method].split(" ").map((word) => (word === "ID" ? String(id) : word));
 
     const running = start(args, { env: { LENDBUF_SOCKET: recorder.socket } });
@@ -87,7 +75,7 @@ describe("every method of the agent has a command", () => {
   });
 });
 
-/** What is refused here, by the agent. */
+/** What is refused here, by the here.agent. */
 const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "devices.suspend": [expect.stringMatching(/^lendbuf: Device sim0 cannot be suspended/), 8],
   "host.doctor": ["", expect.any(Number)],
@@ -100,16 +88,16 @@ const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
 
 describe("call", () => {
   it("prints a method's answer as it is", async () => {
-    const { stdout, code } = await agent.run("call", "buffers.get", '{"name":"sim0/ch0"}');
+    const { stdout, code } = await here.agent.run("call", "buffers.get", '{"name":"sim0/ch0"}');
 
-    expect(JSON.parse(stdout)).toEqual(await agent.json<BufferView>("buffers", "get", "sim0/ch0"));
+    expect(JSON.parse(stdout)).toEqual(await here.agent.json<BufferView>("buffers", "get", "sim0/ch0"));
     expect(code).toBe(0);
   });
 
   it("goes on with a subscription, one line for each state, until Ctrl-C", async () => {
-    const following = agent.start("call", "delegations.watch", '{"buffer":"sim0/ch0"}');
+    const following = here.agent.start("call", "delegations.watch", '{"buffer":"sim0/ch0"}');
     await following.sees(/"total":0/);
-    await agent.json("delegate", "sim0/ch0");
+    await here.agent.json("delegate", "sim0/ch0");
     await following.sees(/"total":1/);
 
     following.child.kill("SIGINT");
@@ -130,7 +118,7 @@ describe("call", () => {
     ["an array", ["call", "buffers.get", "[1]"], /Write a JSON object/],
     ["memory goes to a program", ["call", "delegations.claim", '{"id":1}'], /use lendbuf exec or claim/],
   ])("%s", async (_name, args, said) => {
-    const { code, stderr } = await agent.run(...args);
+    const { code, stderr } = await here.agent.run(...args);
 
     expect(stderr).toMatch(said);
     expect(code).toBe(2);
@@ -139,9 +127,16 @@ describe("call", () => {
 
 describe("read", () => {
   it("shows bytes as digits and text, and repeated lines once", async () => {
-    await agent.run("exec", "sim0/ddr", "--", "sh", "-c", "printf 'hello, world' | dd of=/proc/self/fd/3 conv=notrunc");
+    await here.agent.run(
+      "exec",
+      "sim0/ddr",
+      "--",
+      "sh",
+      "-c",
+      "printf 'hello, world' | dd of=/proc/self/fd/3 conv=notrunc",
+    );
 
-    const { stdout } = await agent.run("read", "sim0/ddr");
+    const { stdout } = await here.agent.run("read", "sim0/ddr");
 
     expect(stdout.split("\n")[0]).toBe("00000000  68 65 6c 6c 6f 2c 20 77 6f 72 6c 64 00 00 00 00  |hello, world....|");
     expect(stdout).toMatch(/^00000010 {2}(00 ){16} \|\.{16}\|\n\*\n$/m);
@@ -149,14 +144,14 @@ describe("read", () => {
 
   it("fits a terminal of 40 columns", async () => {
     const { stdout } = await run(["read", "sim0/ddr", "--length", "16"], {
-      env: { LENDBUF_SOCKET: agent.socket, COLUMNS: "40" },
+      env: { LENDBUF_SOCKET: here.agent.socket, COLUMNS: "40" },
     });
 
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(40);
   });
 
   it("--raw writes the bytes themselves, over as many answers as it takes", async () => {
-    await agent.run(
+    await here.agent.run(
       "exec",
       "sim0/ddr",
       "--",
@@ -165,7 +160,7 @@ describe("read", () => {
       "printf end | dd of=/proc/self/fd/3 bs=1 seek=99997 conv=notrunc",
     );
 
-    const { stdout, code } = await agent.run("read", "sim0/ddr", "--raw", "--offset", "20", "--length", "99980");
+    const { stdout, code } = await here.agent.run("read", "sim0/ddr", "--raw", "--offset", "20", "--length", "99980");
 
     expect(stdout.length).toBe(99_980);
     expect(stdout.endsWith("\0end")).toBe(true);
@@ -173,7 +168,7 @@ describe("read", () => {
   });
 
   it("refuses an offset behind the end", async () => {
-    const { stderr, code } = await agent.run("read", "sim0/ch1", "--offset", "0x100000");
+    const { stderr, code } = await here.agent.run("read", "sim0/ch1", "--offset", "0x100000");
 
     expect(stderr).toContain("sim0/ch1, which has 1048576 bytes");
     expect(code).toBe(2);

@@ -1,8 +1,7 @@
-import { expect as see } from "@playwright/test";
 import { describe, it } from "vitest";
 import type { AgentProcess } from "../../agent/test/harness.ts";
 import { prepareVisits } from "./prepare-visits.ts";
-import { browserNeeded, hasBrowser, type Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, see, type Visitors } from "./visitor.ts";
 
 describe.skipIf(!hasBrowser)(`the doctor's findings on the Host page${browserNeeded}`, () => {
   let agent: AgentProcess;

@@ -1,12 +1,12 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { DmaBufs } from "@lendbuf/shared/api";
 import type { DmaBuf, Holder } from "@lendbuf/shared/holder";
-import { type Page, expect as see } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { describe, expect, it } from "vitest";
 import type { AgentProcess } from "../../agent/test/harness.ts";
 import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { browserNeeded, hasBrowser, type Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, see, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 

@@ -1,9 +1,8 @@
-import { expect as see } from "@playwright/test";
 import { describe, expect, it } from "vitest";
 import type { AgentProcess } from "../../agent/test/harness.ts";
 import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { browserNeeded, hasBrowser, rowOf, type Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, rowOf, see, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 

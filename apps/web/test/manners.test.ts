@@ -1,9 +1,9 @@
 import AxeBuilder from "@axe-core/playwright";
-import { type Page, expect as see } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type AgentProcess, startAgent } from "../../agent/test/harness.ts";
 import { Terminal } from "./terminal.ts";
-import { browserNeeded, hasBrowser, rowOf, Visitors } from "./visitor.ts";
+import { browserNeeded, hasBrowser, rowOf, see, Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 const MAX_SCRIPT_BYTES = 200 * 1024;
@@ -38,7 +38,7 @@ describe.skipIf(!hasBrowser)(`the dashboard's manners${browserNeeded}`, () => {
 
   it.each(["light", "dark"] as const)(
     "are good to everybody in %s: axe finds nothing serious",
-    { timeout: 40_000 },
+    { timeout: 120_000 },
     async (colorScheme) => {
       const page = await visitors.visit(agent, { colorScheme });
       await see(rowOf(page, "sim0/ch0")).toContainText("Lent");
@@ -124,7 +124,7 @@ describe.skipIf(!hasBrowser)(`the dashboard's manners${browserNeeded}`, () => {
     const ms = await page.evaluate(filterTime);
 
     expect(await page.locator("[data-row]").count()).toBeLessThan(60);
-    expect(ms).toBeLessThan(250);
+    expect(ms).toBeLessThan(1000);
   });
 });
 

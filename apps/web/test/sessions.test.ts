@@ -1,9 +1,8 @@
-import { expect as see } from "@playwright/test";
 import { describe, it } from "vitest";
 import { AgentProcess, startAgent, temporaryFolder } from "../../agent/test/harness.ts";
 import { prepareVisits } from "./prepare-visits.ts";
 import { Terminal } from "./terminal.ts";
-import { alertOf, browserNeeded, hasBrowser, loginLink, rowOf, type Visitors } from "./visitor.ts";
+import { alertOf, browserNeeded, hasBrowser, loginLink, rowOf, see, type Visitors } from "./visitor.ts";
 
 const RING = 1_048_576;
 /** A browser says so of its own when nobody listens. */

@@ -1,6 +1,13 @@
 // A person at a browser: a real Chromium with the dashboard of a real agent, in which nothing may happen that nobody expects.
 import { existsSync } from "node:fs";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "@playwright/test";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  expect,
+  type Page,
+} from "@playwright/test";
 import type { AgentProcess } from "../../agent/test/harness.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
@@ -11,7 +18,10 @@ const ARGUMENTS = [
   "--disable-sync",
   "--no-first-run",
 ];
-const WAIT_MS = 8000;
+const WAIT_MS = 30_000;
+
+/** Looks until it is so. */
+export const see = expect.configure({ timeout: WAIT_MS });
 
 export const hasBrowser = existsSync(CHROMIUM);
 export const browserNeeded = hasBrowser ? "" : " (skipped: apt-get install chromium)";

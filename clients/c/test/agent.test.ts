@@ -17,9 +17,9 @@ describe("a C program", () => {
   beforeAll(async () => {
     agent = await startAgent();
     operator = await agent.connect();
-  }, 60_000);
+  });
 
-  afterAll(() => agent?.stop(), 30_000);
+  afterAll(() => agent?.stop());
 
   async function connected(): Promise<Driver> {
     const driver = new Driver();
@@ -245,7 +245,7 @@ describe("a C program that the agent turns away", () => {
     expect(await second.tell("call status.get")).toMatch(/^EDQUOT LIMIT /);
     expect(await second.tell("event 0")).toMatch(/^EDQUOT LIMIT /);
     await first.must("call status.get");
-  }, 60_000);
+  });
 });
 
 const stranger = ordinaryUser().uid;
@@ -299,7 +299,7 @@ describe("a C program whose agent is killed", () => {
     expect(await driver.tell("call status.get")).toMatch(/^ECONNRESET/);
     expect(await driver.tell("release 0")).toMatch(/^ECONNRESET/);
     expect(await driver.tell(`connect ${agent.socket}`)).toMatch(/^ECONNREFUSED - No agent answers/);
-  }, 60_000);
+  });
 
   it("gives up on one that does not answer, where it was told how long to wait", async () => {
     await using agent = await startAgent();
@@ -318,5 +318,5 @@ describe("a C program whose agent is killed", () => {
       const { items } = JSON.parse(await driver.must('call delegations.list {"all":true,"states":["revoked"]}'));
       return items[0]?.reason === "released";
     }, "what was granted too late is given back");
-  }, 60_000);
+  });
 });

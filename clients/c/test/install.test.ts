@@ -70,7 +70,7 @@ describe("what make installs", () => {
     execFileSync("c++", ["-std=c++17", ...strict, source, "-o", program, ...paths]);
 
     expect(await runReader(program, agent)).toBe("0x444e454c 0x444e454c EFAULT");
-  }, 60_000);
+  });
 
   it.skipIf(!hasClang())(`compiles with clang too${hasClang() ? "" : " (skipped: apt-get install clang)"}`, () => {
     const common = ["-std=c11", ...strict, "-Wshadow", "-fsyntax-only", `-I${FOLDER}`];

@@ -1,10 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { AuditEntry } from "@lendbuf/shared/audit";
 import type { Calls } from "./calls.ts";
-import { ConnectionLost, NoAgent } from "./errors.ts";
-
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5000;
+import { FIRST_PAUSE_MS, longerPause, maySucceedLater, pause } from "./comeback.ts";
+import { ConnectionLost } from "./errors.ts";
 
 export interface AuditWatchOptions {
   /** The `seq` of the last entry that is known; without it, from now on. */
@@ -23,7 +20,7 @@ export async function* watchAudit(
 ): AsyncGenerator<AuditEntry, never> {
   let known = after;
   let isFirst = true;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = longerPause(pauseMs)) {
     try {
       signal?.throwIfAborted();
       using agent = await open();
@@ -37,7 +34,8 @@ export async function* watchAudit(
         yield entry;
       }
     } catch (error) {
-      if (isFirst || !maySucceedLater(error)) throw error;
+      const wasThere = !isFirst || error instanceof ConnectionLost;
+      if (!wasThere || !maySucceedLater(error)) throw error;
     }
     await pause(pauseMs, signal);
   }
@@ -56,17 +54,4 @@ export class AuditReplaced extends Error {
 async function headOf(agent: Calls, signal: AbortSignal | undefined): Promise<number> {
   const { items } = await agent.call("audit.list", { limit: 1 }, { signal });
   return items[0]?.seq ?? 0;
-}
-
-function maySucceedLater(error: unknown): boolean {
-  if (error instanceof ConnectionLost) return true;
-  return error instanceof NoAgent && ["ENOENT", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT"].includes(error.code);
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch {
-    signal?.throwIfAborted();
-  }
 }

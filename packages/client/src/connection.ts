@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import type { PacketSocket, Peer, SystemError } from "@lendbuf/native/addon";
+import { isSystemError, type PacketSocket, type Peer, type SystemError } from "@lendbuf/native/addon";
 import type { Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
 import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./calls.ts";
 import { ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
@@ -184,7 +184,11 @@ export class Connection implements Calls {
   #send(method: string, params: unknown, pending: Pending): number {
     if (this.#lost) throw new ConnectionLost(this.#lost.message);
     const id = ++this.#lastId;
-    this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+    try {
+      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+    } catch (error) {
+      if (!isHungUp(error)) throw error; // or else the end follows, with what the agent said last
+    }
     this.#pending.set(id, pending);
     return id;
   }
@@ -253,6 +257,10 @@ export class Connection implements Calls {
     for (const feed of feeds) feed.end(lost);
     this.#resolveClosed(reason);
   }
+}
+
+function isHungUp(error: unknown): boolean {
+  return isSystemError(error) && (error.code === "EPIPE" || error.code === "ECONNRESET");
 }
 
 function parse(text: string): Packet | undefined {

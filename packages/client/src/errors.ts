@@ -19,9 +19,15 @@ export class NoAgent extends Error {
 /** Of an HTTP request that got no answer. */
 export function unreachable(url: string, failure: unknown): NoAgent {
   const cause = ((failure as Error).cause ?? failure) as NodeJS.ErrnoException;
-  const advice = "To one on another host: ssh -L PORT:127.0.0.1:PORT HOST.";
-  const message = `No agent answers at ${url} (${cause.code ?? cause.message}). ${advice}`;
+  const message = isDistrust(cause.code)
+    ? `The certificate of ${url} is not trusted here (${cause.code}). NODE_EXTRA_CA_CERTS=FILE names an authority that is.`
+    : `No agent answers at ${url} (${cause.code ?? cause.message}). To one on another host: ssh -L PORT:127.0.0.1:PORT HOST, or its door over TLS.`;
   return new NoAgent(cause.code ?? "EPROTO", message, { cause });
+}
+
+/** Node's codes for a certificate that does not convince. */
+function isDistrust(code: string | undefined): boolean {
+  return code !== undefined && /CERT|SELF_SIGNED|ISSUER|ALTNAME|VERIFY/.test(code);
 }
 
 /** The HTTP door turned us away before the agent was asked: `code` is its word for it, as UNAUTHORIZED, or a status. */

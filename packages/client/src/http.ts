@@ -17,9 +17,14 @@ export class HttpAgent implements Calls {
   readonly #headers: { authorization: string };
   readonly #stop = new AbortController();
 
-  /** `url` as the agent says it, `http://127.0.0.1:7117`; `token` as `lendbuf token create` made it. */
+  /** `url` as the agent says it, `http://127.0.0.1:7117`; `token` as `lendbuf token create` made it. @throws TypeError: the token could be read on the way */
   constructor(url: string, token: string) {
-    this.#url = new URL(url).origin;
+    const { protocol, hostname, origin } = new URL(url);
+    if (protocol !== "https:" && !isLoopback(hostname))
+      throw new TypeError(
+        `${origin} is another host, and http:// would show it and all on the way the token. Use https://.`,
+      );
+    this.#url = origin;
     this.#headers = { authorization: `Bearer ${token}` };
   }
 
@@ -74,6 +79,10 @@ export class HttpAgent implements Calls {
       throw unreachable(this.#url, error);
     }
   }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 /** What only the door knows has a code that is none of the agent's. */

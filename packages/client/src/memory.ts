@@ -52,6 +52,12 @@ export class Memory {
     return bytes;
   }
 
+  /** Fills bytes that are there already, which for large reads is several times faster. Where it throws, part may be filled. */
+  readInto(offset: number, bytes: Uint8Array): void {
+    this.#check(offset, bytes.byteLength);
+    this.#access((mapping) => mapping.read(offset, bytes));
+  }
+
   /** Where it throws, part may be written. */
   write(offset: number, bytes: Uint8Array): void {
     this.#check(offset, bytes.byteLength);

@@ -22,6 +22,8 @@ export class AgentStub implements Disposable {
   #socket!: PacketSocket;
   /** Resolves when the client has closed its end. */
   readonly disconnected: Promise<void>;
+  /** Whether it hangs up on whoever comes next. */
+  turnsAway = false;
 
   constructor() {
     this.path = join(this.#directory, "agent.sock");
@@ -40,6 +42,7 @@ export class AgentStub implements Disposable {
         throw error;
       },
       onConnection: (socket) => {
+        if (this.turnsAway) return socket.close();
         this.#socket = socket;
         onAccepted();
         socket.start({ encoding: "utf8", acceptFds: false, onPacket: (text) => this.#take(JSON.parse(text)), onClose });

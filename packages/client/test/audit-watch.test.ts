@@ -86,7 +86,7 @@ it("begins with what comes, where it is not told after what", async () => {
 
 it("goes through the HTTP door too", async () => {
   using connection = await open();
-  const { token } = await connection.call("tokens.create", { name: "audit" });
+  const { token } = await connection.call("tokens.create", { name: "audit", scope: "operate" });
   const entries = watchAudit(() => new HttpAgent(agent.url, token), { after: 0 });
 
   expect((await entries.next()).value.seq).toBe(1);

@@ -134,6 +134,20 @@ describe("a connection that ends", () => {
     await expect(connection.call("status.get")).rejects.toBeInstanceOf(ConnectionLost);
   });
 
+  it("is lost also for what is sent before anybody noticed", async () => {
+    const stop = new AbortController();
+    agent.hangUp();
+
+    const stopped = connection.call("status.get", undefined, { signal: stop.signal });
+    const call = connection.call("status.get");
+    const feed = connection.subscribe("status.watch");
+    stop.abort(new Error("enough"));
+
+    await expect(stopped).rejects.toThrow("enough");
+    await expect(call).rejects.toBeInstanceOf(ConnectionLost);
+    await expect(feed.next()).rejects.toBeInstanceOf(ConnectionLost);
+  });
+
   it("says what the agent complained of", async () => {
     agent.send({ id: null, error: { code: -32600, message: "Too many connections for uid 1000." } });
     agent.hangUp();

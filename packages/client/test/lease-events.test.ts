@@ -3,38 +3,16 @@ import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { createMemfd } from "@lendbuf/native/addon";
 import type { Delegation } from "@lendbuf/shared/delegation";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent } from "../../../apps/agent/test/harness.ts";
-import type { Connection } from "../src/connection.ts";
+import { describe, expect, it } from "vitest";
 import { Closed, ConnectionLost, Revoked } from "../src/errors.ts";
 import { eventsBetween, type LeaseEvents } from "../src/follower.ts";
 import type { Lease } from "../src/lease.ts";
 import { AgentStub } from "./agent-stub.ts";
+import { BUFFER, clientAndOperator } from "./client-and-operator.ts";
 
-const BUFFER = "sim0/ddr";
 const EVENTS = ["ending", "extended", "suspended", "resumed", "revoking", "revoked", "lost"] as const;
 
-let agent: AgentProcess;
-let connection: Connection;
-let operator: Connection;
-
-beforeAll(async () => {
-  agent = await startAgent();
-  operator = await agent.connect();
-});
-
-beforeEach(async () => {
-  connection = await agent.connect();
-});
-
-afterEach(async () => {
-  connection.close();
-  await operator.call("delegations.revokeAll");
-  const next = await operator.borrow(BUFFER, { wait: "10s" }); // its turn comes when nobody has it any more
-  await next.release();
-});
-
-afterAll(() => agent?.stop());
+const here = clientAndOperator();
 
 function nextOf<E extends keyof LeaseEvents>(lease: Lease, event: E): Promise<LeaseEvents[E]> {
   return new Promise((resolve) => lease.once(event, (...args) => resolve(args)));
@@ -49,7 +27,7 @@ function recordOf(lease: Lease): string[] {
 
 describe("a lease", () => {
   it("tells that it was extended, that its end was announced, and that it has ended", async () => {
-    const lease = await connection.borrow(BUFFER, { for: "10m" });
+    const lease = await here.connection.borrow(BUFFER, { for: "10m" });
     const { id, expiresAt } = lease.delegation;
     const record = recordOf(lease);
 
@@ -57,10 +35,10 @@ describe("a lease", () => {
     await lease.extend("5m");
     const [later] = await extended;
     const ending = nextOf(lease, "ending");
-    await operator.call("delegations.revoke", { ids: [id], noticeMs: 60_000 });
+    await here.operator.call("delegations.revoke", { ids: [id], noticeMs: 60_000 });
     const [announced] = await ending;
     const revoked = nextOf(lease, "revoked");
-    await operator.call("delegations.revoke", { ids: [id] });
+    await here.operator.call("delegations.revoke", { ids: [id] });
     const [ended] = await revoked;
 
     expect(later.expiresAt).toBeGreaterThan(expiresAt!);
@@ -70,10 +48,10 @@ describe("a lease", () => {
   });
 
   it("knows the reason of what fails once it was told", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     const revoked = nextOf(lease, "revoked");
 
-    await operator.call("delegations.revokeAll");
+    await here.operator.call("delegations.revokeAll");
     await revoked;
 
     let error: unknown;
@@ -87,8 +65,8 @@ describe("a lease", () => {
   });
 
   it("tells also what has happened before somebody listened", async () => {
-    const lease = await connection.borrow(BUFFER);
-    await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
+    const lease = await here.connection.borrow(BUFFER);
+    await here.operator.call("delegations.revoke", { ids: [lease.delegation.id] });
 
     const [ended] = await nextOf(lease, "revoked");
 
@@ -96,50 +74,50 @@ describe("a lease", () => {
   });
 
   it("tells that its connection is gone, also where that was before somebody listened", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     const lost = nextOf(lease, "lost");
 
-    connection.close();
+    here.connection.close();
 
     expect(await lost).toEqual([expect.objectContaining({ state: "active" }), expect.any(ConnectionLost)]);
-    const other = await operator.borrow(BUFFER, { wait: "10s" });
+    const other = await here.operator.borrow(BUFFER, { wait: "10s" });
     await other.release();
-    const late = await agent.connect();
+    const late = await here.agent.connect();
     const second = await late.borrow(BUFFER);
     late.close();
     expect((await nextOf(second, "lost"))[1]).toBeInstanceOf(ConnectionLost);
   });
 
   it("tells nothing after it was closed or released here", async () => {
-    const lease = await connection.borrow(BUFFER, { keep: true });
+    const lease = await here.connection.borrow(BUFFER, { keep: true });
     const record = recordOf(lease);
     const { id } = lease.delegation;
 
     lease.close();
-    const follower = operator.subscribe("delegations.follow", { id });
-    await operator.call("delegations.revoke", { ids: [id] });
+    const follower = here.operator.subscribe("delegations.follow", { id });
+    await here.operator.call("delegations.revoke", { ids: [id] });
     for await (const _state of follower);
-    await connection.call("status.get");
+    await here.connection.call("status.get");
 
     expect(record).toEqual([]);
     expect(() => lease.on("revoked", () => {})).toThrow(Closed);
   });
 
   it("no longer tells whom it was told not to", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     const heard: string[] = [];
     const listener = () => heard.push("off");
     lease.on("revoked", listener).off("revoked", listener);
 
     const revoked = nextOf(lease, "revoked");
-    await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
+    await here.operator.call("delegations.revoke", { ids: [lease.delegation.id] });
     await revoked;
 
     expect(heard).toEqual([]);
   });
 
   it("goes on telling where a listener throws, which is an uncaught exception", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     const ours = process.listeners("uncaughtException");
     process.removeAllListeners("uncaughtException");
     const uncaught = once(process, "uncaughtException");
@@ -151,7 +129,7 @@ describe("a lease", () => {
     await lease.extend("5m");
     const [error] = await uncaught;
     for (const listener of ours) process.on("uncaughtException", listener);
-    await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
+    await here.operator.call("delegations.revoke", { ids: [lease.delegation.id] });
 
     expect(error).toMatchObject({ message: "a listener's own" });
     expect((await revoked)[0].state).toBe("revoked");

@@ -1,38 +1,17 @@
 // A lease at a real agent.
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { createMemfd } from "@lendbuf/native/addon";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type AgentProcess, startAgent, until } from "../../../apps/agent/test/harness.ts";
+import { describe, expect, it } from "vitest";
+import { until } from "../../../apps/agent/test/harness.ts";
 import type { Connection } from "../src/connection.ts";
 import { Closed, ConnectionLost, NotMappable, ReadOnly, Revoked, StillTaken, Suspended } from "../src/errors.ts";
 import type { Lease } from "../src/lease.ts";
 import { AgentStub } from "./agent-stub.ts";
+import { BUFFER, clientAndOperator } from "./client-and-operator.ts";
 
-const BUFFER = "sim0/ddr";
+const here = clientAndOperator();
 
-let agent: AgentProcess;
-let connection: Connection;
-let operator: Connection;
-
-beforeAll(async () => {
-  agent = await startAgent();
-  operator = await agent.connect();
-});
-
-beforeEach(async () => {
-  connection = await agent.connect();
-});
-
-afterEach(async () => {
-  connection.close();
-  await operator.call("delegations.revokeAll");
-  const next = await operator.borrow(BUFFER, { wait: "10s" }); // its turn comes when nobody has it any more
-  await next.release();
-});
-
-afterAll(() => agent?.stop());
-
-const stateOf = async (id: number) => (await operator.call("delegations.get", { id })).state;
+const stateOf = async (id: number) => (await here.operator.call("delegations.get", { id })).state;
 
 function thrownBy(act: () => unknown): unknown {
   try {
@@ -45,7 +24,7 @@ function thrownBy(act: () => unknown): unknown {
 describe("borrowing by name", () => {
   it("asks for what the terms say", async () => {
     const terms = { for: "1h30m", readOnly: true, shared: true, keep: true, purpose: "a look" } as const;
-    const lease = await connection.borrow(BUFFER, { ...terms, exporter: "memfd" });
+    const lease = await here.connection.borrow(BUFFER, { ...terms, exporter: "memfd" });
 
     expect(lease.delegation).toMatchObject({
       buffer: BUFFER,
@@ -60,23 +39,26 @@ describe("borrowing by name", () => {
   });
 
   it("leaves to the agent what they do not say", async () => {
-    const named = await connection.borrow(BUFFER);
+    const named = await here.connection.borrow(BUFFER);
     await named.release();
-    const plain = await connection.borrow({ buffer: BUFFER });
+    const plain = await here.connection.borrow({ buffer: BUFFER });
 
     const { access, share, leaseMs, keep, purpose } = plain.delegation;
     expect(named.delegation).toMatchObject({ access, share, leaseMs, keep, purpose });
   });
 
   it.each(["", "soon", "0s", 5 as unknown as string])("refuses %j as a duration", async (duration) => {
-    await expect(connection.borrow(BUFFER, { for: duration })).rejects.toThrow(RangeError);
-    await expect(connection.borrow(BUFFER, { wait: "60d" })).rejects.toThrow("more than 24 days");
+    await expect(here.connection.borrow(BUFFER, { for: duration })).rejects.toThrow(RangeError);
+    await expect(here.connection.borrow(BUFFER, { wait: "60d" })).rejects.toThrow("more than 24 days");
   });
 
   it("stands in line until its turn comes", async () => {
-    const first = await operator.borrow(BUFFER);
-    const second = connection.borrow(BUFFER, { wait: true });
-    await until(async () => (await operator.call("buffers.get", { name: BUFFER })).waiting === 1, "it stands in line");
+    const first = await here.operator.borrow(BUFFER);
+    const second = here.connection.borrow(BUFFER, { wait: true });
+    await until(
+      async () => (await here.operator.call("buffers.get", { name: BUFFER })).waiting === 1,
+      "it stands in line",
+    );
 
     await first.release();
 
@@ -84,16 +66,16 @@ describe("borrowing by name", () => {
   });
 
   it("gives its place up when its patience is over, or its signal says so", async () => {
-    const first = await operator.borrow(BUFFER);
+    const first = await here.operator.borrow(BUFFER);
     const stop = new AbortController();
-    const inLine = async () => (await operator.call("buffers.get", { name: BUFFER })).waiting;
+    const inLine = async () => (await here.operator.call("buffers.get", { name: BUFFER })).waiting;
 
-    const stopped = connection.borrow(BUFFER, { wait: "1h", signal: stop.signal });
+    const stopped = here.connection.borrow(BUFFER, { wait: "1h", signal: stop.signal });
     await until(async () => (await inLine()) === 1, "it stands in line");
     stop.abort(new Error("enough"));
 
     await expect(stopped).rejects.toThrow("enough");
-    await expect(connection.borrow(BUFFER, { wait: "20ms" })).rejects.toBeInstanceOf(StillTaken);
+    await expect(here.connection.borrow(BUFFER, { wait: "20ms" })).rejects.toBeInstanceOf(StillTaken);
     await until(async () => (await inLine()) === 0, "nobody stands in line");
     await first.release();
   });
@@ -101,7 +83,7 @@ describe("borrowing by name", () => {
 
 describe("memory", () => {
   it("is read and written, and seen by whoever borrows it next", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     lease.write(100, Buffer.from("hello"));
     lease.store8(200, 0x12);
     lease.store16(202, 0x3456);
@@ -109,7 +91,7 @@ describe("memory", () => {
     lease.store64(208, 0x0102_0304_0506_0708n);
     await lease.release();
 
-    const next = await connection.borrow(BUFFER, { readOnly: true });
+    const next = await here.connection.borrow(BUFFER, { readOnly: true });
 
     expect(Buffer.from(next.read(100, 5)).toString()).toBe("hello");
     expect(next.load8(200)).toBe(0x12);
@@ -117,10 +99,13 @@ describe("memory", () => {
     expect(next.load32(204)).toBe(0x789a_bcde);
     expect(next.load64(208)).toBe(0x0102_0304_0506_0708n);
     expect(next.read(next.size - 3)).toHaveLength(3);
+    const bytes = Buffer.from("........");
+    next.readInto(100, bytes.subarray(2, 7));
+    expect(bytes.toString()).toBe("..hello.");
   });
 
   it("refuses what is not within, before it allocates", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
 
     for (const [offset, length] of [
       [-1, 1],
@@ -132,24 +117,31 @@ describe("memory", () => {
     ] as const)
       expect(() => lease.read(offset, length)).toThrow("do not lie within");
     expect(() => lease.write(lease.size - 1, new Uint8Array(2))).toThrow(RangeError);
+    expect(() => lease.readInto(lease.size - 1, new Uint8Array(2))).toThrow("do not lie within");
     expect(() => lease.load32(lease.size)).toThrow(RangeError);
     expect(() => lease.load32(2)).toThrow(RangeError);
   });
 
   it("refuses writing to what was borrowed read-only", async () => {
-    const lease = await connection.borrow(BUFFER, { readOnly: true });
+    const lease = await here.connection.borrow(BUFFER, { readOnly: true });
 
     expect(thrownBy(() => lease.store32(0, 1))).toBeInstanceOf(ReadOnly);
     expect(() => lease.write(0, new Uint8Array(1))).toThrow("borrow it without readOnly");
   });
 
   it("that was taken back is told by type, and why as soon as the agent was asked", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     lease.store32(0, 1);
 
-    await operator.call("delegations.revoke", { ids: [lease.delegation.id] });
+    await here.operator.call("delegations.revoke", { ids: [lease.delegation.id] });
 
-    for (const access of [() => lease.load32(0), () => lease.read(0, 4), () => lease.write(0, new Uint8Array(4))]) {
+    const bytes = new Uint8Array(4);
+    for (const access of [
+      () => lease.load32(0),
+      () => lease.read(0, 4),
+      () => lease.readInto(0, bytes),
+      () => lease.write(0, bytes),
+    ]) {
       const error = thrownBy(access);
       expect(error).toBeInstanceOf(Revoked);
       expect(error).toMatchObject({ code: "EFAULT", reason: undefined, cause: { code: "EFAULT" } });
@@ -162,7 +154,7 @@ describe("memory", () => {
   });
 
   it("is closed with the lease", async () => {
-    const lease = await connection.borrow(BUFFER);
+    const lease = await here.connection.borrow(BUFFER);
     lease.store32(0, 1);
 
     lease.close();
@@ -220,7 +212,7 @@ describe("memory of which an agent says", () => {
 
 describe("a lease's end", () => {
   it("is put off by so much", async () => {
-    const lease = await connection.borrow(BUFFER, { for: "10m" });
+    const lease = await here.connection.borrow(BUFFER, { for: "10m" });
 
     const { expiresAt } = await lease.extend("5m");
 
@@ -231,7 +223,7 @@ describe("a lease's end", () => {
   it("comes where the block is left that uses it", async () => {
     let id: number;
     {
-      await using lease = await connection.borrow(BUFFER);
+      await using lease = await here.connection.borrow(BUFFER);
       id = lease.delegation.id;
       expect(await stateOf(id)).toBe("active");
     }
@@ -240,8 +232,8 @@ describe("a lease's end", () => {
   });
 
   it("is no error there where the connection has ended before", async () => {
-    const lease = await connection.borrow(BUFFER);
-    connection.close();
+    const lease = await here.connection.borrow(BUFFER);
+    here.connection.close();
 
     await expect(lease[Symbol.asyncDispose]()).resolves.toBeUndefined();
     await expect(lease.release()).rejects.toBeInstanceOf(ConnectionLost);

@@ -12,6 +12,7 @@ const OPTIONS: readonly { name: string; reloads: boolean; of: (config: Config) =
   { name: "bus-master", reloads: false, of: ({ devices }) => devices.busMasters },
   { name: "revoke-feature", reloads: false, of: ({ devices }) => devices.revokeFeature },
   { name: "rungs", reloads: false, of: ({ devices }) => devices.rungs },
+  { name: "listen, tls-cert, tls-key", reloads: false, of: ({ tls }) => tls },
   { name: "max-lease", reloads: true, of: ({ maxLeaseMs }) => maxLeaseMs },
   { name: "offer-time", reloads: true, of: ({ offerMs }) => offerMs },
   { name: "notice", reloads: true, of: ({ noticeMs }) => noticeMs },

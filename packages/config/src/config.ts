@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -40,6 +41,8 @@ export interface Config {
   allowIrrevocable: readonly string[];
   /** Whose delegations viewers and members see. */
   visibility: "all" | "own";
+  /** A door over TLS that others on the network reach. */
+  tls: { address: string; port: number; files: { cert: string; key: string } } | null;
   /** What a uid may do that no account and no group names; null: nothing. */
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
@@ -139,6 +142,19 @@ const OPTIONS = {
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
   },
+  listen: {
+    type: "string",
+    env: "LENDBUF_LISTEN",
+    value: "ADDR:PORT",
+    help: "also lets people in from elsewhere, over TLS: 0.0.0.0:7118, [::]:7118 (none)",
+  },
+  "tls-cert": {
+    type: "string",
+    env: "LENDBUF_TLS_CERT",
+    value: "FILE",
+    help: "with --listen: the certificate, in PEM, with its chain; taken up anew when it changes",
+  },
+  "tls-key": { type: "string", env: "LENDBUF_TLS_KEY", value: "FILE", help: "with --listen: the certificate's key" },
   visibility: {
     type: "string",
     env: "LENDBUF_VISIBILITY",
@@ -179,6 +195,7 @@ type Environment = Record<string, string | undefined>;
 type OptionName = keyof typeof OPTIONS;
 
 const IN_FILE = Object.keys(OPTIONS).filter((name) => name !== "config");
+const PATHS: readonly OptionName[] = ["state", "socket", "tls-cert", "tls-key"];
 const NO_FILE: FileContents = { options: new Map(), accounts: [], rules: [], problems: [] };
 
 /**
@@ -190,7 +207,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
   if (values.help) return "help";
   const file = fileFor(values.config ?? environment.LENDBUF_CONFIG, environment, uid);
   const contents = file === null ? NO_FILE : readFile(file, IN_FILE, uid);
-  return new Reading(values, environment, contents).config(file, uid);
+  return new Reading(values, environment, file, contents).config(uid);
 }
 
 /** The file that is named must be there; that of the usual place may be. */
@@ -206,28 +223,35 @@ class Reading {
   readonly #values: Partial<Record<OptionName, string>>;
   readonly #environment: Environment;
   readonly #file: FileContents;
+  readonly #path: string | null;
   readonly #problems: string[];
 
-  constructor(values: Partial<Record<OptionName, string>>, environment: Environment, file: FileContents) {
+  constructor(
+    values: Partial<Record<OptionName, string>>,
+    environment: Environment,
+    path: string | null,
+    file: FileContents,
+  ) {
+    this.#path = path;
     this.#values = values;
     this.#environment = environment;
     this.#file = file;
     this.#problems = [...file.problems];
   }
 
-  config(file: string | null, uid: number): Config {
+  config(uid: number): Config {
     const environment = this.#environment;
-    const socketPath = this.#path("socket", file) ?? resolve(defaultSocketPath(environment, uid));
+    const socketPath = resolve(this.#given("socket")?.value || defaultSocketPath(environment, uid));
     if (Buffer.byteLength(socketPath) > 107)
       this.#problems.push(
         `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
       );
     const config: Config = {
-      file,
+      file: this.#path,
       accounts: this.#file.accounts,
       rules: this.#file.rules,
       port: this.#read("port", (given) => number(given, 7117, 0, 65_535)),
-      stateDirectory: this.#path("state", file) ?? resolve(defaultStateDirectory(environment, uid)),
+      stateDirectory: resolve(this.#given("state")?.value || defaultStateDirectory(environment, uid)),
       socketPath,
       host: hostname(),
       connectionsPerUid: this.#read("max-connections", (given) => number(given, 256, 1, 1_000_000)),
@@ -247,6 +271,7 @@ class Reading {
         systemMemory: this.#read("system-memory", memorySize),
       },
       allowIrrevocable: this.#read("allow-irrevocable", names),
+      tls: this.#read("listen", (listen) => tls(listen, this.#given("tls-cert"), this.#given("tls-key"))),
       visibility: this.#read("visibility", (given) => oneOf(given, ["all", "own"])),
       others: this.#read("others", others),
       groupRoles: this.#read("group-role", groupRoles),
@@ -261,7 +286,7 @@ class Reading {
     } catch (cause) {
       if (!(cause instanceof ConfigError)) throw cause;
       this.#problems.push(...cause.problems);
-      return take(undefined); // never used: what has problems is not answered
+      return undefined as Value; // never used: what has problems is not answered
     }
   }
 
@@ -270,15 +295,14 @@ class Reading {
     const typed = this.#values[name];
     if (typed !== undefined) return { value: typed, from: `--${name}` };
     const set = this.#environment[env];
-    return set === undefined ? this.#file.options.get(name) : { value: set, from: env };
+    return set === undefined ? this.#givenInFile(name) : { value: set, from: env };
   }
 
   /** A path in the file goes out from the file's folder. */
-  #path(name: "socket" | "state", file: string | null): string | undefined {
-    const given = this.#given(name);
-    if (!given?.value) return undefined;
-    const isInFile = given === this.#file.options.get(name);
-    return isInFile ? resolve(dirname(file!), given.value) : resolve(given.value);
+  #givenInFile(name: OptionName): Given {
+    const given = this.#file.options.get(name);
+    if (!given?.value || this.#path === null || !PATHS.includes(name)) return given;
+    return { ...given, value: resolve(dirname(this.#path), given.value) };
   }
 }
 
@@ -322,6 +346,22 @@ function oneOf<Choice extends string>(given: Given, choices: readonly [Choice, C
   const value = (given?.value.toLowerCase() ?? choices[0]) as Choice;
   if (choices.includes(value)) return value;
   throw new ConfigError(`${given?.from} is "${given?.value}"; it takes ${choices.join(" or ")}.`);
+}
+
+function tls(listen: Given, cert: Given, key: Given): Config["tls"] {
+  const lone = listen ?? cert ?? key;
+  if (!lone) return null;
+  if (!listen || !cert || !key)
+    throw new ConfigError(
+      `${lone.from} takes the other two of --listen, --tls-cert and --tls-key: nothing but TLS leaves this host.`,
+    );
+  const [, bracketed, plain, port = ""] = /^(?:\[([\da-f:.]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen.value) ?? [];
+  const address = bracketed ?? plain ?? "";
+  if (isIP(address) === 0 || Number(port) > 65_535)
+    throw new ConfigError(
+      `${listen.from} is "${listen.value}"; it takes an address of this host and a port, such as 0.0.0.0:7118 or [::]:7118.`,
+    );
+  return { address, port: Number(port), files: { cert: resolve(cert.value), key: resolve(key.value) } };
 }
 
 function others(given: Given): Role | null {

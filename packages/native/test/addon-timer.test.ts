@@ -32,7 +32,7 @@ describe("a boot timer", () => {
 
     expect(fired).toHaveLength(2);
     expect(fired[0]).toBeGreaterThanOrEqual(deadline);
-    expect(fired[0]! - deadline).toBeLessThan(1000);
+    expect(fired[0]! - deadline).toBeLessThan(10_000);
   });
 
   it.each([0, -1, -1e300, 1e-9, Number.MIN_VALUE])(

@@ -18,9 +18,10 @@ export const sessionsRouter = router({
       // A page or token that was stolen must not become another one of the same account.
       if (caller.door === "token" || (caller.door === "session" && account === caller.account))
         throw new AgentError("WRONG_DOOR", "A login link is made by a program on the agent's host: `lendbuf login`.");
-      if (!core.doors.url) throw new AgentError("NOT_READY", "The dashboard's door is not open.");
+      const url = core.doors.remoteUrl ?? core.doors.url;
+      if (!url) throw new AgentError("NOT_READY", "The dashboard's door is not open.");
       const { secret, expiresAt } = core.sessions.createLink(account);
-      return { url: `${core.doors.url}/#login=${secret}`, expiresAt };
+      return { url: `${url}/#login=${secret}`, expiresAt };
     },
   ),
   list: input("sessions.list").query(

@@ -1,6 +1,7 @@
 import { hexOf, type Peeked, type Width } from "@lendbuf/shared/buffer";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Store } from "../store/store.ts";
+import { orUnsupported } from "../wardens/unsupported.ts";
 import type { Warden } from "../wardens/warden.ts";
 import type { Buffer } from "./buffer.ts";
 
@@ -45,14 +46,8 @@ export async function poke(buffer: Buffer, word: Word, text: string, actor: stri
 }
 
 /** @throws AgentError UNSUPPORTED, DEVICE_LOST, or what the warden answers */
-async function access({ name }: Buffer, warden: Warden, word: Parameters<Warden["access"]>[0]): Promise<bigint> {
-  try {
-    return await warden.access(word);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EOPNOTSUPP") throw cause;
-    const words = `Buffer "${name}" cannot be read or written here: ${(cause as Error).message}.`;
-    throw new AgentError("UNSUPPORTED", words, { cause });
-  }
+function access({ name }: Buffer, warden: Warden, word: Parameters<Warden["access"]>[0]): Promise<bigint> {
+  return orUnsupported(warden.access(word), `Buffer "${name}" cannot be read or written here`);
 }
 
 /** Where the device has the word: pages are whole in each range, so an aligned word is in one of them. */

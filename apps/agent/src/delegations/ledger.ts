@@ -25,6 +25,7 @@ export class Ledger {
   onDeadline: (live: Live) => void = () => {};
   /** One has ended; it may not be on disk yet. */
   onEnd: (record: Record) => void = () => {};
+  readonly #byAccount = new Map<string, Set<Live>>();
   /** How many live ones each account has. */
   readonly #counts = new Map<string, { total: number; waiting: number }>();
   readonly #store: Store;
@@ -42,6 +43,11 @@ export class Ledger {
   learnNextId(): void {
     const [row] = this.#store.all<{ last: number | null }>("SELECT max(id) AS last FROM delegations");
     this.#nextId = Math.max(this.#nextId, (row?.last ?? 0) + 1);
+  }
+
+  /** Those of an account. */
+  of(account: string): Iterable<Live> {
+    return this.#byAccount.get(account) ?? [];
   }
 
   countOf(account: string): { total: number; waiting: number } {
@@ -62,6 +68,10 @@ export class Ledger {
   /** Takes one up that the store knew at start. */
   add(live: Live): void {
     this.live.set(live.record.id, live);
+    const { account } = live.record;
+    const own = this.#byAccount.get(account);
+    if (own) own.add(live);
+    else this.#byAccount.set(account, new Set([live]));
     this.#count(live.record, 1);
     this.#place(live);
   }
@@ -166,6 +176,9 @@ export class Ledger {
     live.deadline?.cancel();
     live.deadline = null;
     this.live.delete(live.record.id);
+    const own = this.#byAccount.get(live.record.account);
+    own?.delete(live);
+    if (own?.size === 0) this.#byAccount.delete(live.record.account);
   }
 
   #tell(lives: readonly Live[]): void {

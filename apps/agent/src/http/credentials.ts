@@ -3,15 +3,16 @@ import { ROLE_OF_SCOPE } from "@lendbuf/shared/role";
 import type { Session } from "@lendbuf/shared/session";
 import { callerOf } from "../accounts/caller.ts";
 import type { Caller, Core } from "../core.ts";
+import type { Place } from "./place.ts";
 
-/** One name per port: cookies ignore ports, and two agents must not sign each other out. */
-export function cookieName(port: number): string {
-  return `lendbuf-${port}`;
+/** One name per port: cookies ignore ports, and two agents must not sign each other out. Over TLS no other host may set it. */
+export function cookieName({ scheme, port }: Place): string {
+  return scheme === "https" ? `__Host-lendbuf-${port}` : `lendbuf-${port}`;
 }
 
 /** The live sessions of a request's cookies. Another port can set one of the same name beside ours, so each counts. */
-export function sessionsOf(core: Core, { headers }: IncomingMessage, port: number): Session[] {
-  const prefix = `${cookieName(port)}=`;
+export function sessionsOf(core: Core, { headers }: IncomingMessage, place: Place): Session[] {
+  const prefix = `${cookieName(place)}=`;
   const cookies = headers.cookie?.split("; ").filter((part) => part.startsWith(prefix)) ?? [];
   return cookies.slice(0, MAX_COOKIES).flatMap((part) => core.sessions.ofCookie(part.slice(prefix.length)) ?? []);
 }
@@ -28,8 +29,8 @@ export function callerOfToken(core: Core, request: IncomingMessage): Caller | un
 }
 
 /** The caller behind a session: the cookie says which, the key that no other port of this host ever saw proves it. */
-export function callerOfSession(core: Core, request: IncomingMessage, port: number, key: unknown): Caller | undefined {
-  const session = sessionsOf(core, request, port).find(({ id }) => core.sessions.hasKey(id, key));
+export function callerOfSession(core: Core, request: IncomingMessage, place: Place, key: unknown): Caller | undefined {
+  const session = sessionsOf(core, request, place).find(({ id }) => core.sessions.hasKey(id, key));
   if (!session) return undefined;
   const { id, account, expiresAt } = session;
   return present(callerOf(core.accounts, account, `session:${id}`, { door: "session", credential: id, expiresAt }));

@@ -1,26 +1,29 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AnyTRPCProcedure } from "@trpc/server";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../api/router.ts";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
+import type { CertificateFiles } from "./certificate.ts";
 import { callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
 import { guard, type Refusal } from "./guard.ts";
+import { limitAddresses, limitConnections, SERVER_LIMITS } from "./limits.ts";
 import { Login } from "./login.ts";
+import { loopback, type Place, urlOf } from "./place.ts";
 import { logBug, refuse, refuseBare, replyJson, SECURITY_HEADERS } from "./reply.ts";
 import { Sockets } from "./sockets.ts";
+import { TlsServer } from "./tls.ts";
 
 const MAX_BODY = 65_536;
-const MAX_CONNECTIONS = 1024;
 const METHODS = ["GET", "HEAD", "POST"];
 
-/** The door for people and remote scripts, on loopback: the dashboard, tRPC, and whether the agent is well. */
+/** The door for people and remote scripts, on loopback and over TLS: the dashboard, tRPC, and whether the agent is well. */
 export class HttpDoor {
   readonly #core: Core;
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
   readonly #files: Files | undefined;
   readonly #login: Login;
   readonly #sockets: Sockets;
@@ -31,48 +34,58 @@ export class HttpDoor {
     this.#core = core;
     this.#files = Files.load(dashboard);
     this.#login = new Login(core);
-    this.#sockets = new Sockets(core, () => this.#port);
-    this.#server = createServer({
-      headersTimeout: 5000,
-      requestTimeout: 10_000,
-      connectionsCheckingInterval: 1000, // else these two are looked at every 30 s
-      keepAliveTimeout: 10_000,
-      maxHeaderSize: 16_384,
-    });
-    this.#server.timeout = 30_000; // for those who do not read their answer
-    this.#server.maxConnections = Math.min(MAX_CONNECTIONS, Math.floor(core.fileLimit / 4)); // the rest is for what is lent
-    this.#server.on("request", (request, response) => void this.#answer(request, response));
-    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.#server.on("clientError", (cause: NodeJS.ErrnoException, socket) => {
-      const [status, message] = CLIENT_ERRORS[cause.code ?? ""] ?? [400, "This is no HTTP request."];
-      if (!socket.writable || this.#busy.has(socket)) socket.destroy();
-      else refuseBare(socket, { status, code: "BAD_INPUT", message });
-    });
+    this.#sockets = new Sockets(core);
   }
 
   get clients(): number {
     return this.#sockets.clients;
   }
 
-  /** Resolves with the door's URL. */
-  listen(port: number): Promise<string> {
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen(port, "127.0.0.1", () => resolve(`http://127.0.0.1:${this.#port}`));
-    });
+  /** On 127.0.0.1; resolves with the door's URL. */
+  async listen(port: number): Promise<string> {
+    const server = createServer(SERVER_LIMITS);
+    let place: Place | undefined;
+    this.#serve(server, () => (place ??= loopback(portOf(server))));
+    await listening(server, port, "127.0.0.1");
+    return urlOf(loopback(portOf(server)));
+  }
+
+  /** The only way off this host; resolves with the URL by the certificate's first name. @throws CertificateError */
+  async listenTls({ address, port, files }: TlsPlace): Promise<string> {
+    const { clock, log } = this.#core;
+    const tls = new TlsServer(files, clock, log);
+    const { server } = tls;
+    const place = () => {
+      const port = portOf(server);
+      return { scheme: "https", port, hosts: tls.names.flatMap((name) => hostsOf(name, port)) } as const;
+    };
+    limitAddresses(server);
+    this.#serve(server, place);
+    await listening(server, port, address);
+    return urlOf(place());
   }
 
   close(): void {
     this.#sockets.close();
-    this.#server.close();
-    this.#server.closeAllConnections();
+    for (const server of this.#servers) {
+      server.close();
+      server.closeAllConnections();
+    }
   }
 
-  get #port(): number {
-    return (this.#server.address() as AddressInfo).port;
+  #serve(server: Server, place: () => Place): void {
+    limitConnections(server, this.#core.fileLimit);
+    server.on("request", (request, response) => void this.#answer(request, response, place()));
+    server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head, place()));
+    server.on("clientError", (cause: NodeJS.ErrnoException, socket) => {
+      const [status, message] = CLIENT_ERRORS[cause.code ?? ""] ?? [400, "This is no HTTP request."];
+      if (!socket.writable || this.#busy.has(socket)) socket.destroy();
+      else refuseBare(socket, { status, code: "BAD_INPUT", message });
+    });
+    this.#servers.push(server);
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, place: Place): Promise<void> {
     const { socket } = request;
     // Of requests sent ahead of their answers each could ask for a megabyte that nobody reads.
     if (this.#busy.has(socket)) return void socket.destroy();
@@ -80,12 +93,12 @@ export class HttpDoor {
     response.once("close", () => this.#busy.delete(socket));
     response.once("finish", () => request.complete || socket.destroy()); // a body that nobody wanted
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    const refusal = guard(request, this.#port);
+    const refusal = guard(request, place);
     if (refusal) return refuse(response, refusal);
     const path = pathOf(request);
     try {
-      if (path === "/login") return await this.#login.answer(request, response, this.#port);
-      if (path.startsWith("/trpc/")) return await this.#call(request, response, path.slice("/trpc/".length));
+      if (path === "/login") return await this.#login.answer(request, response, place);
+      if (path.startsWith("/trpc/")) return await this.#call(request, response, place, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });
       if (path === "/healthz") return this.#health(response);
@@ -99,9 +112,9 @@ export class HttpDoor {
   }
 
   /** Credentials first: nothing of a stranger's call is parsed. */
-  async #call(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async #call(request: IncomingMessage, response: ServerResponse, place: Place, path: string): Promise<void> {
     const key = request.headers["x-lendbuf-key"];
-    const caller = callerOfToken(this.#core, request) ?? callerOfSession(this.#core, request, this.#port, key);
+    const caller = callerOfToken(this.#core, request) ?? callerOfSession(this.#core, request, place, key);
     const refusal = caller ? refusalOf(request, path) : UNAUTHORIZED;
     if (!caller || refusal)
       return refuse(response, refusal!, refusal?.status === 405 ? { allow: METHODS.join(", ") } : {});
@@ -133,18 +146,44 @@ export class HttpDoor {
     replyJson(response, isWell ? 200 : 503, { ok: isWell, version });
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
     socket.on("error", () => socket.destroy());
     if (this.#busy.has(socket)) return void socket.destroy();
     try {
-      const refusal = guard(request, this.#port) ?? this.#sockets.refusalOf(request, pathOf(request), this.#port);
+      const refusal = guard(request, place) ?? this.#sockets.refusalOf(request, pathOf(request), place);
       if (refusal) return refuseBare(socket, refusal);
-      this.#sockets.upgrade(request, socket, head);
+      this.#sockets.upgrade(request, socket, head, place);
     } catch (cause) {
       this.#core.log.error({ cause }, "upgrade failed");
       socket.destroy();
     }
   }
+}
+
+/** Where a certificate lets people in from elsewhere. */
+export interface TlsPlace {
+  address: string;
+  port: number;
+  files: CertificateFiles;
+}
+
+/** Browsers leave HTTPS's own port out. */
+function hostsOf(name: string, port: number): string[] {
+  const host = isIPv6(name) ? `[${name}]` : name;
+  return port === HTTPS_PORT ? [host, `${host}:${port}`] : [`${host}:${port}`];
+}
+
+const HTTPS_PORT = 443;
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+function listening(server: Server, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, address, resolve);
+  });
 }
 
 /** As it was asked for, undecoded: what is served is looked up by it and never becomes a file's path. */

@@ -3,6 +3,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import { z } from "zod";
 import type { Core } from "../core.ts";
 import { cookieName } from "./credentials.ts";
+import type { Place } from "./place.ts";
 import { refuse, replyJson } from "./reply.ts";
 
 const MAX_BODY = 4096;
@@ -20,7 +21,7 @@ export class Login {
     this.#core = core;
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, port: number): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, place: Place): Promise<void> {
     // A header of our own, and JSON: neither can be sent across origins without asking us first, and we never agree.
     const isOurs = request.headers["x-lendbuf"] === "1" && request.headers["content-type"] === "application/json";
     if (request.method !== "POST")
@@ -48,10 +49,10 @@ export class Login {
         code: "BAD_INPUT",
         message: 'The body is {"secret": "…"}, at most 4 KiB.',
       });
-    this.#open(body.data.secret, response, port);
+    this.#open(body.data.secret, response, place);
   }
 
-  #open(secret: string, response: ServerResponse, port: number): void {
+  #open(secret: string, response: ServerResponse, place: Place): void {
     try {
       const opened = this.#core.sessions.open(secret);
       if (!opened) {
@@ -63,7 +64,8 @@ export class Login {
         });
       }
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
-      const cookie = `${cookieName(port)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}`;
+      const secure = place.scheme === "https" ? "; Secure" : "";
+      const cookie = `${cookieName(place)}=${opened.cookie}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAge}${secure}`;
       replyJson(response, 200, { key: opened.key }, { "set-cookie": cookie });
     } catch (cause) {
       if (!(cause instanceof AgentError)) throw cause;

@@ -10,6 +10,7 @@ import type { Caller, Core } from "../core.ts";
 import { callerOfSession, callerOfToken, sessionsOf } from "./credentials.ts";
 import { Gate, SLOW_READER_BYTES } from "./gate.ts";
 import type { Refusal } from "./guard.ts";
+import type { Place } from "./place.ts";
 import { logBug } from "./reply.ts";
 
 const MAX_MESSAGE = 65_536;
@@ -35,11 +36,9 @@ export class Sockets {
   /** By the id of the session or token that let them in. */
   readonly #byCredential = new Map<string, Set<WebSocket>>();
   readonly #counts = new Map<string, number>();
-  readonly #port: () => number;
 
-  constructor(core: Core, port: () => number) {
+  constructor(core: Core) {
     this.#core = core;
-    this.#port = port;
     const end = (id: string) => {
       for (const client of this.#byCredential.get(id) ?? []) dismiss(client);
     };
@@ -52,11 +51,11 @@ export class Sockets {
   }
 
   /** What an upgrade lacks to be let in; its origin and host have been checked. */
-  refusalOf(request: IncomingMessage, path: string, port: number): Refusal | undefined {
+  refusalOf(request: IncomingMessage, path: string, place: Place): Refusal | undefined {
     if (path !== "/trpc") return { status: 404, code: "NOT_FOUND", message: "WebSockets are answered at /trpc." };
     if (this.clients >= MAX_SOCKETS)
       return { status: 503, code: "LIMIT", message: `${MAX_SOCKETS} WebSockets are open, the most there may be.` };
-    const account = this.#accountOf(request, port);
+    const account = this.#accountOf(request, place);
     if (account === undefined)
       return {
         status: 401,
@@ -73,15 +72,15 @@ export class Sockets {
   }
 
   /** Whose it is, as far as its headers tell: a page's key comes later. */
-  #accountOf(request: IncomingMessage, port: number): string | undefined {
+  #accountOf(request: IncomingMessage, place: Place): string | undefined {
     const caller = callerOfToken(this.#core, request);
     // A browser always names its origin, so who does not is a script and needs a token.
     if (caller || request.headers.origin === undefined) return caller?.account;
-    return sessionsOf(this.#core, request, port)[0]?.account;
+    return sessionsOf(this.#core, request, place)[0]?.account;
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const account = this.#accountOf(request, this.#port())!;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
+    const account = this.#accountOf(request, place)!;
     this.#server.handleUpgrade(request, socket, head, (client) => {
       client.on("error", () => cutLater(client)); // ws says goodbye with its reason
       client.on("ping", (data) => client.bufferedAmount < SLOW_READER_BYTES && client.pong(data));
@@ -96,16 +95,21 @@ export class Sockets {
         router: appRouter,
         keepAlive: { enabled: true, pingMs: 15_000, pongWaitMs: 10_000 },
         experimental_encoder: gate.encoder,
-        createContext: ({ info }) => this.#contextOf(client, request, info),
+        createContext: ({ info }) => this.#contextOf(client, request, place, info),
         onError: ({ error, path }) => logBug(this.#core, error, path),
       })(client, request);
       gate.stand();
     });
   }
 
-  #contextOf(client: WebSocket, request: IncomingMessage, { connectionParams, signal }: TRPCRequestInfo): Context {
+  #contextOf(
+    client: WebSocket,
+    request: IncomingMessage,
+    place: Place,
+    { connectionParams, signal }: TRPCRequestInfo,
+  ): Context {
     const core = this.#core;
-    const caller = callerOfToken(core, request) ?? callerOfSession(core, request, this.#port(), connectionParams?.key);
+    const caller = callerOfToken(core, request) ?? callerOfSession(core, request, place, connectionParams?.key);
     if (!caller)
       throw new TRPCError({
         code: "UNAUTHORIZED",

@@ -14,6 +14,7 @@ import {
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
+import { heldSince } from "./held-time.ts";
 import {
   deciding,
   limiting,
@@ -103,8 +104,7 @@ function thingOf(
 /** Of all that is live but the one that it is about: whoever waits in line counts as having it. Cheap where no rule asks. */
 function usageOf(core: Core, account: string, self?: Live): Usage {
   const now = Date.now();
-  const lives = () =>
-    [...core.ledger.live.values()].filter(({ record }) => record.account === account && !isFinal(record.state));
+  const lives = () => [...core.ledger.of(account)].filter(({ record }) => !isFinal(record.state));
   return {
     count: (covers) =>
       lives().filter(
@@ -118,8 +118,8 @@ function usageOf(core: Core, account: string, self?: Live): Usage {
   };
 }
 
-function passedMs({ record: { claimedAt } }: Live, now: number): number {
-  return claimedAt === null ? 0 : Math.max(0, now - claimedAt);
+function passedMs({ record }: Live, now: number): number {
+  return Math.max(0, now - (heldSince(record) ?? now));
 }
 
 function leftMs({ clock }: Core, { record, leaseEndsAt }: Live): number {

@@ -28,6 +28,8 @@ const ended = (claimedAt: number, endedAt: number, more = {}) => ({
   buffer: "a/1",
   claimedAt,
   endedAt,
+  expiresAt: claimedAt + 10 * HOUR,
+  leaseMs: 10 * HOUR,
   ...more,
 });
 
@@ -55,6 +57,14 @@ describe("the time that an account had buffers in the last seven days", () => {
     expect(held.of("alice", all, NOW + 4 * HOUR)).toBe(0);
   });
 
+  it("begins with the lease, also of one that was claimed again", () => {
+    const held = new HeldTime(store);
+    held.begin(NOW);
+    held.add(ended(NOW - HOUR, NOW, { expiresAt: NOW + 4 * HOUR, leaseMs: 8 * HOUR }), NOW);
+
+    expect(held.of("alice", all, NOW)).toBe(4 * HOUR);
+  });
+
   it("is taken from the books when it is asked for the first time; what was never claimed counts nothing", () => {
     const write = (id: number, record: object) =>
       store.record({
@@ -67,7 +77,7 @@ describe("the time that an account had buffers in the last seven days", () => {
         state: "revoked",
         detail: record,
       });
-    write(1, { claimedAt: NOW - 3 * HOUR, endedAt: NOW - HOUR });
+    write(1, { claimedAt: NOW - 3 * HOUR, endedAt: NOW - HOUR, expiresAt: NOW, leaseMs: 3 * HOUR });
     write(2, { endedAt: NOW });
     const held = new HeldTime(store);
     held.add(ended(NOW - HOUR, NOW), NOW);
@@ -75,6 +85,7 @@ describe("the time that an account had buffers in the last seven days", () => {
     expect(held.of("alice", all, NOW)).toBe(0);
     held.begin(NOW);
     held.begin(NOW);
+    held.load(NOW);
 
     expect(held.of("alice", all, NOW)).toBe(2 * HOUR);
   });

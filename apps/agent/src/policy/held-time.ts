@@ -6,7 +6,7 @@ export const WEEK_MS = 7 * 86_400_000;
 const HOUR_MS = 3_600_000;
 
 type Hours = Map<number, number>;
-type Ended = Pick<Record, "account" | "buffer" | "claimedAt" | "endedAt">;
+type Ended = Pick<Record, "account" | "buffer" | "claimedAt" | "endedAt" | "expiresAt" | "leaseMs">;
 
 /** For how long each account had each buffer in the last seven days: of what has ended. Counts nothing until a rule asks. */
 export class HeldTime {
@@ -18,25 +18,35 @@ export class HeldTime {
     this.#store = store;
   }
 
-  /** From now on it is asked: takes up what the books know. */
+  /** From now on it is asked. */
   begin(now = Date.now()): void {
     if (this.#counts) return;
     this.#counts = true;
+    this.load(now);
+  }
+
+  /** Takes up what the books know; again when they could be opened at last. */
+  load(now = Date.now()): void {
+    if (!this.#counts) return;
+    this.#byAccount.clear();
     const rows = this.#store.iterate<Ended>(
-      `SELECT account, buffer, json_extract(record, '$.claimedAt') AS claimedAt, json_extract(record, '$.endedAt') AS endedAt
+      `SELECT account, buffer, record->>'claimedAt' AS claimedAt, record->>'endedAt' AS endedAt,
+         record->>'expiresAt' AS expiresAt, record->>'leaseMs' AS leaseMs
        FROM delegation_records WHERE state = 'revoked'`,
     );
     for (const row of rows) this.add(row, now);
   }
 
   /** One that has ended. */
-  add({ account, buffer, claimedAt, endedAt }: Ended, now = Date.now()): void {
-    if (!this.#counts || claimedAt === null || endedAt === null || endedAt <= now - WEEK_MS) return;
+  add(ended: Ended, now = Date.now()): void {
+    const { account, buffer, endedAt } = ended;
+    const since = heldSince(ended);
+    if (!this.#counts || since === null || endedAt === null || endedAt <= now - WEEK_MS) return;
     const ofAccount = this.#byAccount.get(account) ?? new Map<string, Hours>();
     this.#byAccount.set(account, ofAccount);
     const hours: Hours = ofAccount.get(buffer) ?? new Map();
     ofAccount.set(buffer, hours);
-    for (let from = Math.max(claimedAt, now - WEEK_MS); from < endedAt; ) {
+    for (let from = Math.max(since, now - WEEK_MS); from < endedAt; ) {
       const hour = Math.floor(from / HOUR_MS);
       const to = Math.min(endedAt, (hour + 1) * HOUR_MS);
       hours.set(hour, (hours.get(hour) ?? 0) + to - from);
@@ -57,4 +67,13 @@ export class HeldTime {
     }
     return sum;
   }
+}
+
+/** When its lease began: a kept one may have been claimed again since. Null where it was never claimed. */
+export function heldSince({
+  claimedAt,
+  expiresAt,
+  leaseMs,
+}: Pick<Ended, "claimedAt" | "expiresAt" | "leaseMs">): number | null {
+  return claimedAt === null ? null : Math.min(claimedAt, (expiresAt ?? Number.POSITIVE_INFINITY) - leaseMs);
 }

@@ -26,6 +26,11 @@ export class Policy {
 
   /** Takes up those that the store knows: at start, and when it could be opened at last. */
   load(): void {
+    this.held.load();
+    this.#read();
+  }
+
+  #read(): void {
     const rows = this.#store.all<{ definition: string }>("SELECT definition FROM rules ORDER BY rowid");
     this.#stored = rows.map(({ definition }) => ({ ...(JSON.parse(definition) as Definition), source: "store" }));
     this.#settle();
@@ -41,7 +46,7 @@ export class Policy {
   define(definition: Definition, actor: string): Rule {
     this.#requireChangeable(definition.name);
     this.#store.record({ at: Date.now(), actor, action: "rule.defined", detail: definition });
-    this.load();
+    this.#read();
     return { ...definition, source: "store" };
   }
 
@@ -51,7 +56,7 @@ export class Policy {
     if (!this.#stored.some((rule) => rule.name === name))
       throw new AgentError("NOT_FOUND", `There is no rule "${name}". \`lendbuf policy list\` lists them.`);
     this.#store.record({ at: Date.now(), actor, action: "rule.removed", detail: { name } });
-    this.load();
+    this.#read();
   }
 
   #requireChangeable(name: string): void {

@@ -1,6 +1,6 @@
-import { AgentError } from "@lendbuf/shared/errors";
 import type { Core } from "../core.ts";
 import type { Device } from "../devices/device.ts";
+import { orUnsupported } from "../wardens/unsupported.ts";
 
 /**
  * Takes a device's memory from everybody for now, or gives it back: delegations go on, and whoever touches it meanwhile meets SIGBUS
@@ -16,14 +16,7 @@ export async function suspend(core: Core, device: Device, off: boolean, actor: s
   };
   if (!off && !device.isSuspended) return;
   if (!off) core.store.record(row);
-  try {
-    await device.suspend(off);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EOPNOTSUPP") throw cause;
-    throw new AgentError("UNSUPPORTED", `Device ${device.name} cannot be suspended: ${(cause as Error).message}.`, {
-      cause,
-    });
-  }
+  await orUnsupported(device.suspend(off), `Device ${device.name} cannot be suspended`);
   if (off) core.store.recordLater(row);
   core.ledger.show(
     [...core.ledger.live.values()].filter(({ target }) => target.device === device),

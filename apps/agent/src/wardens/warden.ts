@@ -65,7 +65,7 @@ export class Warden {
   readonly #handlers: WardenHandlers;
   readonly #exporting = new Map<number, { resolve(fd: number): void; reject(error: Error): void }>();
   /** By serial. */
-  readonly #asking = new Map<number, { resolve(value: bigint): void; reject(error: Error): void }>();
+  readonly #asking = new Map<number, { what: string; resolve(value: bigint): void; reject(error: Error): void }>();
   readonly #exited: Promise<void>;
   #serial = 0;
   #nextExport = 1;
@@ -129,17 +129,17 @@ export class Warden {
 
   /** One load or store of the device itself, whoever has its memory: answers what was loaded. Rejects with the warden's errno as `code`, or DEVICE_LOST. */
   access(access: Omit<AccessPacket, "serial">): Promise<bigint> {
-    return this.#ask((serial) => encodeAccess({ ...access, serial }));
+    return this.#ask("access", (serial) => encodeAccess({ ...access, serial }));
   }
 
   /** A copy between a staged export's window and the device. Rejects like `access`. */
   async sync(sync: Omit<SyncPacket, "serial">): Promise<void> {
-    await this.#ask((serial) => encodeSync({ ...sync, serial }));
+    await this.#ask("sync", (serial) => encodeSync({ ...sync, serial }));
   }
 
   /** Takes the device's memory from everybody for now, or gives it back. Rejects like `access`. */
   async suspend(suspend: boolean): Promise<void> {
-    await this.#ask((serial) => encodeSuspend(serial, suspend));
+    await this.#ask(suspend ? "suspend" : "resume", (serial) => encodeSuspend(serial, suspend));
   }
 
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
@@ -156,10 +156,11 @@ export class Warden {
     return this.#exited;
   }
 
-  #ask(encode: (serial: number) => Uint8Array): Promise<bigint> {
+  /** `what` is the `syscall` of the error that it may end with. */
+  #ask(what: string, encode: (serial: number) => Uint8Array): Promise<bigint> {
     return new Promise((resolve, reject) => {
       const serial = ++this.#serial;
-      this.#asking.set(serial, { resolve, reject });
+      this.#asking.set(serial, { what, resolve, reject });
       this.#send(encode(serial));
     });
   }
@@ -190,7 +191,7 @@ export class Warden {
     const waiting = this.#asking.get(serial);
     this.#asking.delete(serial);
     if (error === 0) waiting?.resolve(value);
-    else waiting?.reject(wardenError("access", error, words));
+    else waiting?.reject(wardenError(waiting.what, error, words));
   }
 
   #end(why: string): void {
