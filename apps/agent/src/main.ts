@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { type Config, readConfig, USAGE } from "@lendbuf/config/config";
 import { ConfigError } from "@lendbuf/config/config-error";
+import { notesOn } from "@lendbuf/config/notes";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
@@ -88,5 +89,6 @@ for (const device of core.devices.values()) {
 if (core.store.problem) console.log(`Nothing can be lent yet: ${core.store.problem}`);
 if (core.store.keptAside)
   console.log(`The database was corrupt. It was kept as ${core.store.keptAside}; the books begin anew.`);
+for (const note of notesOn(config)) console.log(`Note: ${note}`);
 console.log(`Dashboard: ${dashboardLink()}`);
 console.log(`Ready: socket ${config.socketPath}`);

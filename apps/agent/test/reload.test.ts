@@ -101,6 +101,7 @@ describe("a configuration that is read anew", () => {
       expect(await root.call("config.reload")).toEqual({
         file,
         changed: ["max-lease", "accounts.dave", "rules.short"],
+        notes: [],
         needsRestart: [], // the command line has the last word on the port
         accounts: 1,
         rules: 1,
@@ -123,6 +124,19 @@ describe("a configuration that is read anew", () => {
       }),
     );
     lease.close();
+  });
+
+  it("notes groups that the host does not have, in which nobody is", async () => {
+    await start("");
+    writeFileSync(
+      file,
+      '[groups]\nnosuch = "viewer"\nroot = "viewer"\n[[rules]]\nname = "typo"\nwho = ["!group:studnets"]\n',
+    );
+
+    expect((await root.call("config.reload")).notes).toEqual([
+      '[groups] names the group "nosuch", which this host does not have: nobody is in it.',
+      'rule "typo" names the group "studnets", which this host does not have: nobody is in it.',
+    ]);
   });
 
   it("says what counts from the next start only", async () => {

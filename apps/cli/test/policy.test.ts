@@ -89,6 +89,12 @@ describe("lendbuf config", () => {
     const good = await run(["config", "check", file]);
     const none = await run(["config", "check", join(folder, "none.toml")]);
 
+    const typo = join(folder, "typo.toml");
+    writeFileSync(typo, `[accounts.me]\nuids = [${process.getuid!() || 1}]\ngroups = ["nosuch"]\n`);
+    const noted = await run(["config", "check", typo]);
+
+    expect(noted.stderr).toMatch(/^note: account "me" names the group "nosuch", which this host does not have/);
+    expect(noted.code).toBe(0);
     expect(words.stderr.trimEnd().split("\n")).toEqual([
       expect.stringContaining(`${bad}:1: "prot" is no key`),
       expect.stringContaining(`${bad}:4: rule "x": allow takes true or false`),

@@ -64,6 +64,8 @@ export interface Reloaded {
   changed: string[];
   /** Options that say something else than the agent was started with, which count from its next start. */
   needsRestart: string[];
+  /** What is no error and may yet be a mistake, for people. */
+  notes: string[];
   accounts: number;
   rules: number;
 }

@@ -1,6 +1,7 @@
 import { differences, takeOver } from "@lendbuf/config/changes";
 import type { Config } from "@lendbuf/config/config";
 import { ConfigError } from "@lendbuf/config/config-error";
+import { notesOn } from "@lendbuf/config/notes";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Reloaded } from "@lendbuf/shared/rule";
 import type { Core } from "../core.ts";
@@ -14,7 +15,7 @@ import { cutOff, requireNothingOf } from "../revocation/cut-off.ts";
 export async function reload(core: Core, actor: string, { checkOnly = false } = {}): Promise<Reloaded> {
   try {
     const next = readAnew(core);
-    const found = { file: next.file!, ...differences(core.config, next) };
+    const found = { file: next.file!, ...differences(core.config, next), notes: notesOn(next) };
     checkUids(core, next);
     const reloaded: Reloaded = { ...found, accounts: next.accounts.length, rules: next.rules.length };
     if (checkOnly) return reloaded;

@@ -1,6 +1,7 @@
+import { defaultConfigPath } from "@lendbuf/shared/paths";
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
-import { printDone, printJson, printLine, tell } from "../output/print.ts";
+import { notify, printDone, printJson, printLine, tell } from "../output/print.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { describeChanges, planReload } from "../planning/policy.ts";
 import { withAgent } from "../session.ts";
@@ -14,9 +15,11 @@ export function addConfig(program: Command): void {
     .action(async (file: string | undefined, _options, self: Command) => {
       const found = await check(file);
       const { json } = self.optsWithGlobals<{ json?: boolean }>();
-      if (json) await printJson(found);
+      const { words, notes, ...answer } = found;
+      if (json) await printJson({ ...answer, notes });
       else if (found.problems.length > 0) tell(`${found.problems.join("\n")}\n`);
-      else await printLine(found.words);
+      else await printLine(words);
+      if (!json) for (const note of notes) notify(`note: ${note}\n`);
       if (found.problems.length > 0) process.exitCode = EXIT.usage;
     });
   command
@@ -28,38 +31,42 @@ export function addConfig(program: Command): void {
         if (dryRun) return showPlan(await planReload(agent), json);
         const reloaded = await agent.call("config.reload");
         if (json) return printJson(reloaded);
+        for (const note of reloaded.notes) notify(`note: ${note}\n`);
         await printDone(`Read ${reloaded.file}: ${describeChanges(reloaded)}.`);
       }),
     );
 }
 
-async function check(
-  named: string | undefined,
-): Promise<{ file: string | null; problems: readonly string[]; words: string }> {
+interface Found {
+  file: string | null;
+  problems: readonly string[];
+  notes: readonly string[];
+  words: string;
+}
+
+async function check(named: string | undefined): Promise<Found> {
+  const file = named ?? process.env.LENDBUF_CONFIG ?? defaultConfigPath(process.env, process.getuid!());
+  const found = { file, problems: [], notes: [], words: "" };
+  if (file === null || file === "" || file === "none")
+    return { ...found, problems: ["No configuration file is named, and there is no usual place for one. Name one."] };
   // Loaded only now: no other command reads TOML.
   const { readConfig } = await import("@lendbuf/config/config");
   const { ConfigError } = await import("@lendbuf/config/config-error");
-  const { LENDBUF_CONFIG, HOME, XDG_CONFIG_HOME } = process.env;
-  const places = { LENDBUF_CONFIG, HOME, XDG_CONFIG_HOME };
+  const { notesOn } = await import("@lendbuf/config/notes");
   try {
-    const config = readConfig(named === undefined ? [] : ["--config", named], places, process.getuid!());
-    if (config === "help" || config.file === null)
-      return {
-        file: null,
-        problems: ["There is no configuration file where an agent of yours would look. Name one."],
-        words: "",
-      };
-    const { file, accounts, rules } = config;
-    return {
-      file,
-      problems: [],
-      words: `${file} is valid: ${many(accounts.length, "account")}, ${many(rules.length, "rule")}.`,
-    };
+    const config = readConfig(["--config", file], {}, SOME_UID);
+    if (config === "help") return found;
+    const { accounts, rules } = config;
+    const counts = `${many(accounts.length, "account")}, ${many(rules.length, "rule")}`;
+    return { ...found, notes: notesOn(config), words: `${file} is valid: ${counts}.` };
   } catch (cause) {
     if (!(cause instanceof ConfigError)) throw cause;
-    return { file: named ?? LENDBUF_CONFIG ?? null, problems: cause.problems, words: "" };
+    return { ...found, problems: cause.problems };
   }
 }
+
+/** Whose the agent will be is not known here: an account for oneself is no mistake. */
+const SOME_UID = -1;
 
 function many(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
