@@ -189,6 +189,8 @@ export const USAGE = [
     ([name, option]) => `  ${`--${name} ${option.value}`.padEnd(26)} ${option.env.padEnd(24)} ${option.help}`,
   ),
   `  ${"--help".padEnd(26)} ${"".padEnd(24)} this text`,
+  "",
+  'The configuration file has them by their names: max-lease = "8h". lendbuf config check says what is wrong with one.',
 ].join("\n");
 
 type Environment = Record<string, string | undefined>;
