@@ -12,6 +12,7 @@ const AGENT_DOMAIN = [
   "agent policy",
   "agent delegations",
   "agent revocation",
+  "agent between",
   "agent holders",
   ...AGENT_CORE,
 ];
@@ -22,6 +23,7 @@ const AGENT_ALL = [
   "agent api",
   "agent http",
   "agent broker",
+  "agent monitoring",
   ...AGENT_DOMAIN,
 ];
 
@@ -40,7 +42,7 @@ const AREAS = [
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
   { area: "host", files: /^packages\/host\//, may: ["shared"], packages: ["node"] },
   { area: "tests of config", files: /^packages\/config\/(test\/|.*\.test\.ts$)/, may: ["config", "shared"] },
-  { area: "config", files: /^packages\/config\//, may: ["shared"], packages: ["node", "smol-toml"] },
+  { area: "config", files: /^packages\/config\//, may: ["shared"], packages: ["node", "smol-toml", "zod"] },
   { area: "native", files: /^packages\/native\//, may: [] },
   // Against a real agent.
   {
@@ -56,23 +58,28 @@ const AREAS = [
   {
     area: "tests of clients",
     files: /^clients\/[^/]+\/test\//,
-    may: ["agent tests", "client", "shared", "native", "root scripts"],
+    may: ["agent tests", "contract", "client", "shared", "native", "root scripts"],
   },
+  // Played by tests and in the lab machine.
+  { area: "contract", files: /^clients\/contract\//, may: ["client", "shared", "root scripts"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
   { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
-  { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
+  { area: "lab", files: /^lab\//, may: ["contract", "client", "host", "shared", "native", "root scripts"] },
   { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
-  { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
+  { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", "agent configuration", ...AGENT_DOMAIN] },
   { area: "agent configuration", files: /^apps\/agent\/src\/configuration\//, may: AGENT_DOMAIN },
-  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", ...AGENT_DOMAIN] },
+  { area: "agent monitoring", files: /^apps\/agent\/src\/monitoring\//, may: [...AGENT_DOMAIN, "native"] },
+  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", "agent monitoring", ...AGENT_DOMAIN] },
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent policy", files: /^apps\/agent\/src\/policy\//, may: AGENT_DOMAIN },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  // It runs operators' programs.
+  { area: "agent between", files: /^apps\/agent\/src\/between\//, may: [...AGENT_DOMAIN, "native"] },
   // It runs the program that looks at /proc.
   { area: "agent holders", files: /^apps\/agent\/src\/holders\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },

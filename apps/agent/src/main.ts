@@ -1,3 +1,4 @@
+import "./signals.ts"; // before all else
 import { lstatSync } from "node:fs";
 import { type Config, readConfig, USAGE } from "@lendbuf/config/config";
 import { ConfigError } from "@lendbuf/config/config-error";
@@ -8,6 +9,8 @@ import { ForeignFolder } from "./broker/broker.ts";
 import { reload } from "./configuration/reload.ts";
 import { CertificateError } from "./http/certificate.ts";
 import { AlreadyRunning } from "./lock.ts";
+import { panic } from "./revocation/panic.ts";
+import { onPanic, refuseInspector } from "./signals.ts";
 
 declare const VERSION: string;
 const version = typeof VERSION === "string" ? VERSION : "0.0.0";
@@ -67,19 +70,22 @@ function dashboardLink(): string {
 const config = configOrExit();
 const agent = await start(config);
 let ending = false;
-function endOnce(): void {
+function endOnce(leave: boolean): void {
   if (ending) return;
   ending = true;
-  void agent.close().then(() => process.exit(0));
+  void agent.close(leave).then(() => process.exit(0));
 }
-process.on("SIGINT", endOnce);
-process.on("SIGTERM", endOnce);
+// SIGINT is meant: all ends. The others may be an upgrade's.
+process.on("SIGINT", () => endOnce(false));
+process.on("SIGTERM", () => endOnce(config.adoptMs > 0));
 // A terminal that is closed ends what was started in it; a service is asked to read its configuration anew.
 process.on("SIGHUP", () => {
-  if (process.stdout.isTTY) endOnce();
+  if (process.stdout.isTTY) endOnce(config.adoptMs > 0);
   else if (!ending) void reload(agent.core, "agent SIGHUP").catch(() => {}); // the log has said why
 });
 const { core } = agent;
+onPanic(() => void panic(core, {}, "signal").catch((cause) => core.log.error({ cause }, "panic failed")));
+refuseInspector();
 console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
 for (const device of core.devices.values()) {
   const { name, state, problem, exporters } = device.view();

@@ -10,7 +10,6 @@ export const WHO =
   /^!?(?:\*|role:(?:viewer|member|operator|admin)|group:[\w.-]{1,32}|uid:[0-9*?]{1,10}|[a-z*?][a-z0-9._*?-]{0,31})$/;
 /** `*`, `fpga/*`, `sim0/ch?`; with `!` before it: but not these. */
 export const BUFFER_PATTERN = /^!?[A-Za-z0-9._:*?/-]{1,128}$/;
-export const TAG = /^[\w.:-]{1,64}$/;
 
 /** Says who may borrow what, for how long, and who may end whose. What is null it leaves to others. */
 export interface Rule {

@@ -4,6 +4,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
+import { lastId } from "../store/retention.ts";
 import type { Draft, Store } from "../store/store.ts";
 import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
 
@@ -26,6 +27,8 @@ export class Ledger {
   /** One has ended; it may not be on disk yet. */
   onEnd: (record: Record) => void = () => {};
   readonly #byAccount = new Map<string, Set<Live>>();
+  /** Some of them were decided upon. */
+  onChange: (lives: readonly Live[], change: Pick<Change, "action" | "patch">) => void = () => {};
   /** How many live ones each account has. */
   readonly #counts = new Map<string, { total: number; waiting: number }>();
   readonly #store: Store;
@@ -41,8 +44,7 @@ export class Ledger {
 
   /** Ids go on after the highest that the store knows; asked again when a store could be opened at last. */
   learnNextId(): void {
-    const [row] = this.#store.all<{ last: number | null }>("SELECT max(id) AS last FROM delegations");
-    this.#nextId = Math.max(this.#nextId, (row?.last ?? 0) + 1);
+    this.#nextId = Math.max(this.#nextId, lastId(this.#store) + 1);
   }
 
   /** Those of an account. */
@@ -61,6 +63,7 @@ export class Ledger {
     this.#nextId++;
     const live = newLive(record, target);
     this.add(live);
+    this.onChange([live], { action: change.action, patch: {} });
     this.#tell([live]);
     return live;
   }
@@ -80,6 +83,7 @@ export class Ledger {
   grant(live: Live, change: Change): void {
     this.#store.record(draftOf([live.record], change));
     this.#apply(live, change.patch);
+    this.onChange([live], change);
     this.#tell([live]);
   }
 
@@ -93,6 +97,7 @@ export class Ledger {
       live.unrecorded = true;
       this.#apply(live, change.patch);
     }
+    this.onChange(lives, change);
     const draft = draftOf(
       lives.map(({ record }) => record),
       change,

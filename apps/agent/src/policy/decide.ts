@@ -91,12 +91,10 @@ function subjectOf({ accounts }: Core, account: string): Subject {
   return { account, role: accounts.roleOf(account), isIn: (group) => accounts.isIn(account, group) };
 }
 
-type Tagged = BufferDefinition & { readonly tags?: readonly string[] };
-
 function thingOf(
   core: Core,
   name: string,
-  definition: Tagged | undefined = core.buffers.find(name)?.definition,
+  definition: BufferDefinition | undefined = core.buffers.find(name)?.definition,
 ): Thing {
   return { name, tags: definition?.tags ?? [] };
 }

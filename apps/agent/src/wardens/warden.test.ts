@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { temporaryFolder } from "../../test/harness.ts";
+import { startWarden } from "./process.ts";
 import { Warden } from "./warden.ts";
 
 let folder: string;
@@ -10,8 +11,8 @@ let warden: Warden;
 beforeAll(async () => {
   folder = temporaryFolder();
   await new Promise<void>((resolve, reject) => {
-    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder };
-    warden = new Warden(options, {
+    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder, adoptMs: 0 };
+    warden = new Warden(startWarden(options), {
       onReady: () => resolve(),
       onRevoked: () => {},
       onGone: (why) => reject(new Error(why)),

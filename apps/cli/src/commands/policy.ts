@@ -1,7 +1,7 @@
 import type { Input } from "@lendbuf/shared/api";
-import { BUFFER_PATTERN, TAG, WHO } from "@lendbuf/shared/rule";
+import { BUFFER_PATTERN, WHO } from "@lendbuf/shared/rule";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { account, bufferName, count, duration } from "../arguments.ts";
+import { account, bufferName, count, duration, tags } from "../arguments.ts";
 import { printList } from "../output/list.ts";
 import { printDone, printJson, printLine } from "../output/print.ts";
 import { ANSWER_COLUMNS, explanationLine, RULE_COLUMNS } from "../output/rule.ts";
@@ -101,7 +101,7 @@ function withAnswers(command: Command): Command {
       "of which buffers: fpga/*, !fpga/regs (else all)",
       listOf(BUFFER_PATTERN, "Write *, fpga/* or sim0/ch?; with ! before it: but not these."),
     )
-    .option("--tag <tag...>", "that have one of these tags", listOf(TAG, "A tag has letters, digits and . _ : -."))
+    .option("--tag <tag...>", "that have one of these tags", tags)
     .addOption(yesOrNo("--allow", "whether they may borrow them"))
     .addOption(yesOrNo("--may-queue", "whether they may stand in line"))
     .addOption(yesOrNo("--may-extend", "whether they may extend a lease"))
