@@ -60,10 +60,18 @@ const AREAS = [
   // Played by tests and in the lab machine.
   { area: "contract", files: /^clients\/contract\//, may: ["client", "shared", "root scripts"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
-  // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
-  { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
+  // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it. Its tests measure the heap too.
+  {
+    area: "bench",
+    files: /^bench\//,
+    may: ["client", "shared", "native", "agent store", "agent tests", "lab", "root scripts"],
+  },
   { area: "lab", files: /^lab\//, may: ["contract", "client", "host", "shared", "native", "root scripts"] },
-  { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
+  {
+    area: "agent tests",
+    files: /^apps\/agent\/(test\/|.*\.test\.ts$)/,
+    may: [...AGENT_ALL, "client", "native"],
+  },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },

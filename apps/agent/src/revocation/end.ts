@@ -278,7 +278,7 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
   for (const live of lives) live.claimant?.holding.delete(live);
   core.between.expect(lives);
   core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
-  for (const live of renewed) renew(core, live, (live.record.expiresAt ?? 0) - Date.now());
+  for (const live of renewed) renew(core, live, Math.floor((live.leaseEndsAt ?? 0) - core.clock.now()));
   core.between.follow(lives);
   advanceTargets(core, lives);
 }
