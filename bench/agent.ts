@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "@lendbuf/client/connect";
 import type { Connection } from "@lendbuf/client/connection";
-import { liveHeapBytes } from "./heap.ts";
+import { liveHeapBytes } from "../apps/agent/test/live-heap.ts";
 import { onAllCores, ROOT } from "./machine.ts";
 
 const MAIN = join(ROOT, "apps/agent/dist/main.js");

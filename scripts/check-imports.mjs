@@ -11,6 +11,7 @@ const AGENT_DOMAIN = [
   "agent accounts",
   "agent delegations",
   "agent revocation",
+  "agent reservations",
   "agent between",
   "agent holders",
   ...AGENT_CORE,
@@ -59,10 +60,18 @@ const AREAS = [
   // Played by tests and in the lab machine.
   { area: "contract", files: /^clients\/contract\//, may: ["client", "shared", "root scripts"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
-  // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it.
-  { area: "bench", files: /^bench\//, may: ["client", "shared", "native", "agent store", "lab", "root scripts"] },
+  // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it. Its tests measure the heap too.
+  {
+    area: "bench",
+    files: /^bench\//,
+    may: ["client", "shared", "native", "agent store", "agent tests", "lab", "root scripts"],
+  },
   { area: "lab", files: /^lab\//, may: ["contract", "client", "host", "shared", "native", "root scripts"] },
-  { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
+  {
+    area: "agent tests",
+    files: /^apps\/agent\/(test\/|.*\.test\.ts$)/,
+    may: [...AGENT_ALL, "client", "native"],
+  },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
@@ -72,6 +81,7 @@ const AREAS = [
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  { area: "agent reservations", files: /^apps\/agent\/src\/reservations\//, may: AGENT_DOMAIN },
   // It runs operators' programs.
   { area: "agent between", files: /^apps\/agent\/src\/between\//, may: [...AGENT_DOMAIN, "native"] },
   // It runs the program that looks at /proc.
@@ -83,7 +93,11 @@ const AREAS = [
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },
   { area: "agent lock", files: /^apps\/agent\/src\/lock\.ts$/, may: [...AGENT_BASE, "native"] },
-  { area: "agent base", files: /^apps\/agent\/src\/(config|log|hook-definitions)\.ts$/, may: ["shared"] },
+  {
+    area: "agent base",
+    files: /^apps\/agent\/src\/(config|config-error|oidc-config|log|hook-definitions)\.ts$/,
+    may: ["shared"],
+  },
 ];
 
 const FOLDERS = ["apps", "packages", "clients", "examples", "bench", "lab"];

@@ -3,13 +3,16 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ACCOUNT } from "@lendbuf/shared/account";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
 import { z } from "zod";
+import { ConfigError, type Given } from "./config-error.ts";
 import { type Hook, parseHooks } from "./hook-definitions.ts";
+import { type OidcChoice, readOidc } from "./oidc-config.ts";
 
 export interface Config {
   /** Of 127.0.0.1; 0: any free one. */
@@ -23,7 +26,15 @@ export interface Config {
   maxLeaseMs: number;
   /** How long an offer stands that names no time of its own. */
   offerMs: number;
-  /** How long before a lease's end its client is told. */
+  /** The highest priority that an account may ask with; 0 for all others. */
+  priorities: ReadonlyMap<string, number>;
+  reservationsPerUid: number;
+  maxAheadMs: number;
+  /** How long a reservation whose time has come waits to be claimed. */
+  noShowMs: number;
+  /** How long before a lease's end its client is told, the longest first. */
+  noticesMs: readonly number[];
+  /** The shortest of these: how long before an end that the agent itself announces. */
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
@@ -46,6 +57,8 @@ export interface Config {
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
+  /** Who else says who somebody is; null: nobody. */
+  oidc: OidcChoice | null;
   /** Devices that are reset when nobody has anything of them any more. */
   resetIdle: readonly string[];
   /** What an operator has run between borrowers. */
@@ -67,9 +80,6 @@ export interface DeviceChoice {
   systemMemory: number | null;
 }
 
-/** The command line or the environment says something that cannot be. */
-export class ConfigError extends Error {}
-
 const OPTIONS = {
   port: {
     type: "string",
@@ -86,11 +96,35 @@ const OPTIONS = {
     value: "TIME",
     help: "how long an unclaimed offer stands (2m)",
   },
+  priority: {
+    type: "string",
+    env: "LENDBUF_PRIORITY",
+    value: "ACCOUNT=N,…",
+    help: "the highest priority with which an account may ask: uid:1000=10 (0)",
+  },
+  "max-reservations": {
+    type: "string",
+    env: "LENDBUF_MAX_RESERVATIONS",
+    value: "N",
+    help: "reservations ahead per uid (32)",
+  },
+  "max-ahead": {
+    type: "string",
+    env: "LENDBUF_MAX_AHEAD",
+    value: "TIME",
+    help: "how far ahead a reservation may begin (90d)",
+  },
+  "no-show": {
+    type: "string",
+    env: "LENDBUF_NO_SHOW",
+    value: "TIME",
+    help: "how long a reservation whose time has come waits to be claimed (15m)",
+  },
   notice: {
     type: "string",
     env: "LENDBUF_NOTICE",
-    value: "TIME",
-    help: "how long before a lease's end its client is told (1m)",
+    value: "TIME,…",
+    help: "how long before a lease's end its client is told, each time (10m,1m)",
   },
   "max-connections": { type: "string", env: "LENDBUF_MAX_CONNECTIONS", value: "N", help: "connections per uid (256)" },
   "max-delegations": {
@@ -191,6 +225,48 @@ const OPTIONS = {
     value: "GROUP=ROLE,…",
     help: "what the members of a group of this host may do (none)",
   },
+  "oidc-issuer": {
+    type: "string",
+    env: "LENDBUF_OIDC_ISSUER",
+    value: "URL",
+    help: "identity provider (OpenID Connect) by which people may sign in (none)",
+  },
+  "oidc-client-id": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLIENT_ID",
+    value: "ID",
+    help: "how the provider knows this agent",
+  },
+  "oidc-client-secret-file": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLIENT_SECRET_FILE",
+    value: "FILE",
+    help: "has the secret that the provider gave for it; not for others to read (none)",
+  },
+  "oidc-claim": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLAIM",
+    value: "CLAIM",
+    help: "what the provider says of somebody that is the account's name (preferred_username)",
+  },
+  "oidc-scope": {
+    type: "string",
+    env: "LENDBUF_OIDC_SCOPE",
+    value: "SCOPES",
+    help: "what the provider is asked for, with spaces between (openid profile)",
+  },
+  "oidc-create": {
+    type: "string",
+    env: "LENDBUF_OIDC_CREATE",
+    value: "GROUP=ROLE,…",
+    help: "makes accounts for those whom the provider has in these groups (none)",
+  },
+  "oidc-groups-claim": {
+    type: "string",
+    env: "LENDBUF_OIDC_GROUPS_CLAIM",
+    value: "CLAIM",
+    help: "what the provider says of somebody's groups (groups)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -239,6 +315,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
     );
   }
+  const noticesMs = durations(of("notice"), "10m,1m");
   return {
     port: number(of("port"), 7117, 0, 65_535),
     stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
@@ -249,7 +326,12 @@ export function readConfig(args: string[], environment: Environment, uid: number
     waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
     maxLeaseMs: duration(of("max-lease"), "7d"),
     offerMs: duration(of("offer-time"), "2m"),
-    noticeMs: duration(of("notice"), "1m"),
+    priorities: priorities(of("priority")),
+    reservationsPerUid: number(of("max-reservations"), 32, 0, 1_000_000),
+    maxAheadMs: duration(of("max-ahead"), "90d"),
+    noShowMs: duration(of("no-show"), "15m"),
+    noticesMs,
+    noticeMs: noticesMs.at(-1)!,
     confirmMs: 5000,
     adoptMs: adoptTime(of("adopt-time")),
     durability: durability(of("durability")),
@@ -268,12 +350,19 @@ export function readConfig(args: string[], environment: Environment, uid: number
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
+    oidc: readOidc({
+      issuer: of("oidc-issuer"),
+      clientId: of("oidc-client-id"),
+      secretFile: of("oidc-client-secret-file"),
+      claim: of("oidc-claim"),
+      scope: of("oidc-scope"),
+      groupsClaim: of("oidc-groups-claim"),
+      create: groupRoles(of("oidc-create"), "the provider"),
+    }),
     resetIdle: names(of("reset-idle")),
     hooks: hooks(of("hooks")),
   };
 }
-
-type Given = { value: string; from: string } | undefined;
 
 function parse(args: string[]) {
   const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: "string" as const }]));
@@ -325,6 +414,13 @@ function adoptTime(given: Given): number {
   throw new ConfigError(`${given.from} is "${given.value}"; it takes off, or a time of at most 1h such as 10s.`);
 }
 
+/** The longest first. */
+function durations(given: Given, otherwise: string): number[] {
+  const texts = (given?.value ?? otherwise).split(",");
+  const values = texts.map((value) => duration({ value, from: given?.from ?? "" }, otherwise));
+  return values.sort((one, other) => other - one);
+}
+
 function durability(given: Given): "NORMAL" | "FULL" {
   return oneOf(given, ["normal", "full"]) === "full" ? "FULL" : "NORMAL";
 }
@@ -359,12 +455,12 @@ function others(given: Given): Role | null {
   throw new ConfigError(`${given!.from} is "${role}"; it takes none or a role: ${ROLES.join(", ")}.`);
 }
 
-function groupRoles(given: Given): Map<string, Role> {
+function groupRoles(given: Given, whose = "this host"): Map<string, Role> {
   const pairs = listed(given).map((pair) => {
     const [group = "", role = ""] = pair.split("=");
     if (group === "" || !isRole(role))
       throw new ConfigError(
-        `${given!.from} has "${pair}"; it takes a group of this host and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
+        `${given!.from} has "${pair}"; it takes a group of ${whose} and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
       );
     return [group, role] as const;
   });
@@ -408,6 +504,19 @@ function functions(given: Given): string[] {
         `${given!.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
       );
   return functions;
+}
+
+function priorities(given: Given): Map<string, number> {
+  return new Map(
+    listed(given).map((text) => {
+      const [, account, priority] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
+      if (account === undefined || !ACCOUNT.test(account) || Number(priority) > 100)
+        throw new ConfigError(
+          `${given!.from} has "${text}"; it takes accounts with numbers up to 100, as alice=10 or uid:1000=10.`,
+        );
+      return [account, Number(priority)];
+    }),
+  );
 }
 
 function names(given: Given): string[] {

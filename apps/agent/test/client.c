@@ -25,6 +25,7 @@ static int agent;
 static struct {
   int fd;
   volatile unsigned char* memory;
+  volatile unsigned char* writable;
 } lent[kMost];
 static int count;
 static sigjmp_buf fault;
@@ -88,6 +89,18 @@ static volatile unsigned char* map(int index) {
     lent[index].memory = memory;
   }
   return lent[index].memory;
+}
+
+// By a mapping of its own, for the readers' is none to write to.
+static const char* store(int index) {
+  if (!lent[index].writable) {
+    void* memory = mmap(NULL, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, lent[index].fd, 0);
+    if (memory == MAP_FAILED) return strerrorname_np(errno);
+    lent[index].writable = memory;
+  }
+  if (sigsetjmp(fault, 1)) return "EFAULT";
+  *lent[index].writable = 1;
+  return "ok";
 }
 
 // What the fd gives: its size, what a read of it brings, and what a new mapping does.
@@ -167,6 +180,7 @@ static void obey(char* line) {
   if (sscanf(line, "many %d %n", &index, &at) == 1 && at) return borrow_many(index, line + at);
   if (strcmp(line, "read all") == 0) return read_all();
   if (sscanf(line, "read %d", &index) == 1) return say(map(index) && touch(map(index)) ? "ok" : "EFAULT");
+  if (sscanf(line, "write %d", &index) == 1) return say(store(index));
   if (sscanf(line, "inspect %d", &index) == 1) return inspect(index);
   if (sscanf(line, "lend %d %n", &index, &at) == 1 && at) return lend(index, line + at);
   if (sscanf(line, "close %d", &index) == 1) return close(lent[index].fd), say("closed");

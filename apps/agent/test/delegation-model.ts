@@ -23,6 +23,16 @@ export interface Modelled {
   /** The client that claimed it and is still there. */
   holder: number | null;
   extendedMs: number;
+  /** It was kept, and claimed again: its lease went on from its first claim. */
+  isReclaimed: boolean;
+}
+
+export type Role = "viewer" | "member" | "operator" | "admin";
+
+interface Account {
+  role: Role;
+  /** It has no way in. */
+  isDisabled: boolean;
 }
 
 /** "ok" or the code of the refusal. */
@@ -30,38 +40,65 @@ export type Outcome = string;
 
 export class Model {
   readonly delegations: Modelled[] = [];
-  readonly #operator: string;
+  readonly #accounts: ReadonlyMap<string, Account>;
 
-  constructor(operator: string) {
-    this.#operator = operator;
+  constructor(roles: Record<string, Role>) {
+    this.#accounts = new Map(Object.entries(roles).map(([name, role]) => [name, { role, isDisabled: false }]));
+  }
+
+  isDisabled(account: string): boolean {
+    return this.#accounts.get(account)!.isDisabled;
+  }
+
+  /** What it has stays as it is. */
+  setRole(account: string, role: Role): void {
+    this.#accounts.get(account)!.role = role;
+  }
+
+  disable(account: string): void {
+    this.#accounts.get(account)!.isDisabled = true;
+    this.#end(
+      this.delegations.filter((delegation) => delegation.account === account),
+      "operator",
+      "operator",
+    );
+  }
+
+  enable(account: string): void {
+    this.#accounts.get(account)!.isDisabled = false;
   }
 
   request(account: string, wish: Wish, beneficiary = account): Outcome {
-    if (beneficiary !== account && account !== this.#operator) return "NOT_ALLOWED";
+    if (!this.#mayBorrow(account)) return "NOT_ALLOWED";
+    if (this.isDisabled(beneficiary)) return "NOT_FOUND";
+    if (beneficiary !== account && !this.#operates(account)) return "NOT_ALLOWED";
     const share = wish.share ?? (wish.access === "read-only" ? "shared" : "exclusive");
     if (wish.access === "read-write" && share === "shared") return "UNSUPPORTED";
     const { buffer, keep, short, wait } = wish;
     const isFree = this.queue(buffer).length === 0 && this.#admits(buffer, share);
     if (!isFree && !wait) return "BUSY";
     const state = isFree ? "offered" : "waiting";
-    const rest = { reason: null, holder: null, extendedMs: 0 };
+    const rest = { reason: null, holder: null, extendedMs: 0, isReclaimed: false };
     this.delegations.push({ buffer, account: beneficiary, share, keep, short, state, ...rest });
     return "ok";
   }
 
   claim(account: string, client: number, index: number): Outcome {
+    if (!this.#mayBorrow(account)) return "NOT_ALLOWED";
     const delegation = this.delegations[index]!;
     const { state, keep, holder } = delegation;
     if (delegation.account !== account) return "NOT_YOURS";
     if (state === "waiting") return "NOT_READY";
     if (state === "revoked" || state === "cancelled") return "ENDED";
     if (state === "active" && !(keep && holder === null)) return "ALREADY_CLAIMED";
+    delegation.isReclaimed = state === "active";
     delegation.state = "active";
     delegation.holder = client;
     return "ok";
   }
 
   extend(account: string, index: number, byMs: number): Outcome {
+    if (!this.#mayBorrow(account)) return "NOT_ALLOWED";
     const delegation = this.delegations[index]!;
     if (!this.#mayTouch(account, delegation)) return "NOT_YOURS";
     if (isOver(delegation)) return "ENDED";
@@ -71,6 +108,7 @@ export class Model {
   }
 
   release(account: string, index: number): Outcome {
+    if (!this.#mayBorrow(account)) return "NOT_ALLOWED";
     const delegation = this.delegations[index]!;
     if (!this.#mayTouch(account, delegation)) return "NOT_YOURS";
     this.#end([delegation], "released", "withdrawn");
@@ -78,15 +116,16 @@ export class Model {
   }
 
   revoke(account: string, indices: number[]): Outcome {
+    if (!this.#mayBorrow(account)) return "NOT_ALLOWED";
     const named = indices.map((index) => this.delegations[index]!);
     if (!named.every((delegation) => this.#mayTouch(account, delegation))) return "NOT_YOURS";
-    if (account === this.#operator) this.#end(named, "operator", "operator");
+    if (this.#operates(account)) this.#end(named, "operator", "operator");
     else this.#end(named, "released", "withdrawn");
     return "ok";
   }
 
   revokeAll(account: string): Outcome {
-    if (account !== this.#operator) return "NOT_ALLOWED";
+    if (!this.#operates(account)) return "NOT_ALLOWED";
     this.#end(this.delegations, "panic", "panic");
     return "ok";
   }
@@ -149,8 +188,18 @@ export class Model {
     return occupants.length === 0 || [...occupants, { share }].every((one) => one.share === "shared");
   }
 
+  #operates(account: string): boolean {
+    const { role, isDisabled } = this.#accounts.get(account)!;
+    return !isDisabled && (role === "operator" || role === "admin");
+  }
+
+  #mayBorrow(account: string): boolean {
+    const { role, isDisabled } = this.#accounts.get(account)!;
+    return !isDisabled && role !== "viewer";
+  }
+
   #mayTouch(account: string, delegation: Modelled): boolean {
-    return account === this.#operator || account === delegation.account;
+    return this.#operates(account) || account === delegation.account;
   }
 
   #end(delegations: Modelled[], whenActive: string, otherwise: string): void {

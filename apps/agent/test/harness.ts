@@ -18,6 +18,8 @@ export const PROMPT_MS = 4000;
 export interface AgentOptions {
   /** Further command line arguments. */
   args?: string[];
+  /** For node itself. */
+  nodeArgs?: string[];
   env?: Record<string, string>;
   /** An agent's that was there before; else a new one, which `stop` removes. */
   state?: string;
@@ -42,7 +44,7 @@ export class AgentProcess implements AsyncDisposable {
   readonly #folder: string | undefined;
   readonly #clients: { close(): void }[] = [];
 
-  constructor({ args = [], env = {}, state, socket, uid }: AgentOptions) {
+  constructor({ args = [], nodeArgs = [], env = {}, state, socket, uid }: AgentOptions) {
     if (!existsSync(MAIN)) throw new Error("The agent is not built. Run: npm run build");
     this.#folder = state && socket ? undefined : temporaryFolder();
     if (this.#folder && uid !== undefined) chownSync(this.#folder, uid, uid);
@@ -50,7 +52,7 @@ export class AgentProcess implements AsyncDisposable {
     this.socket = socket ?? join(this.#folder!, "agent.sock");
     this.#child = spawn(
       process.execPath,
-      [MAIN, "--port", "0", "--state", this.state, "--socket", this.socket, ...args],
+      [...nodeArgs, MAIN, "--port", "0", "--state", this.state, "--socket", this.socket, ...args],
       { env: environment(env), stdio: ["ignore", "pipe", "pipe"], ...(uid !== undefined && { uid, gid: uid }) },
     );
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
@@ -69,6 +71,11 @@ export class AgentProcess implements AsyncDisposable {
   /** Where it answers over HTTP. */
   get url(): string {
     return /Dashboard: (http:\/\/[\d.:]+)/.exec(this.output)?.[1] ?? "";
+  }
+
+  /** Of Node's inspector; of one that was started with `--inspect=127.0.0.1:0`. */
+  get inspector(): string {
+    return /^Debugger listening on (\S+)$/m.exec(this.output)![1]!;
   }
 
   /** The processes that hold its devices. */

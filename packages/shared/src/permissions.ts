@@ -23,6 +23,8 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "devices.list": VIEWER,
   "devices.suspend": OPERATOR,
   "devices.resume": OPERATOR,
+  "devices.drain": OPERATOR,
+  "devices.undrain": OPERATOR,
   "host.doctor": VIEWER,
   "host.dmabufs": OPERATOR,
   "buffers.list": VIEWER,
@@ -45,10 +47,16 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "delegations.resume": { role: "member" },
   "delegations.extend": OWN,
   "delegations.sync": { role: "member" },
+  "delegations.handOver": OWN,
   "delegations.release": OWN,
   "delegations.revoke": OWN,
   "delegations.revokeAll": OPERATOR,
   "delegations.holders": OWN,
+  /** Everybody sees when a buffer is taken. */
+  "reservations.list": VIEWER,
+  "reservations.watch": VIEWER,
+  "reservations.create": OWN,
+  "reservations.cancel": OWN,
   "audit.list": OPERATOR,
   "audit.watch": OPERATOR,
   "audit.who": OPERATOR,
@@ -66,6 +74,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "accounts.create": ADMIN,
   "accounts.update": ADMIN,
   "accounts.remove": ADMIN,
+  "accounts.setPassword": OWN_WAYS_IN,
 };
 
 /** Null: somebody who has no way in. */

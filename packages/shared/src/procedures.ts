@@ -10,6 +10,8 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "devices.list": "query",
   "devices.suspend": "mutation",
   "devices.resume": "mutation",
+  "devices.drain": "mutation",
+  "devices.undrain": "mutation",
   "host.doctor": "query",
   "host.dmabufs": "query",
   "buffers.list": "query",
@@ -31,10 +33,15 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "delegations.resume": "mutation",
   "delegations.extend": "mutation",
   "delegations.sync": "mutation",
+  "delegations.handOver": "mutation",
   "delegations.release": "mutation",
   "delegations.revoke": "mutation",
   "delegations.revokeAll": "mutation",
   "delegations.holders": "query",
+  "reservations.list": "query",
+  "reservations.watch": "subscription",
+  "reservations.create": "mutation",
+  "reservations.cancel": "mutation",
   "audit.list": "query",
   "audit.watch": "subscription",
   "audit.who": "query",
@@ -52,6 +59,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "accounts.create": "mutation",
   "accounts.update": "mutation",
   "accounts.remove": "mutation",
+  "accounts.setPassword": "mutation",
 };
 
 export function isMethod(text: string): text is Method {

@@ -9,6 +9,7 @@ import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
 import { notReady } from "../monitoring/health.ts";
 import type { Metrics } from "../monitoring/metrics.ts";
+import { answerCalendar } from "./calendar.ts";
 import type { CertificateFiles } from "./certificate.ts";
 import { addressOf, callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
@@ -21,6 +22,7 @@ import { Sockets } from "./sockets.ts";
 import { TlsServer } from "./tls.ts";
 
 const MAX_BODY = 65_536;
+const LOGIN = new Set(["/login", "/login/oidc", "/login/oidc/callback"]);
 const METHODS = ["GET", "HEAD", "POST"];
 
 /** The door for people and remote scripts, on loopback and over TLS: the dashboard, tRPC, and whether the agent is well. */
@@ -102,13 +104,14 @@ export class HttpDoor {
     if (refusal) return this.#turnAway(request, response, refusal);
     const path = pathOf(request);
     try {
-      if (path === "/login") return await this.#login.answer(request, response, place);
+      if (LOGIN.has(path)) return await this.#login.answer(request, response, path, place);
       if (path.startsWith("/trpc/")) return await this.#call(request, response, place, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });
       if (path === "/healthz") return replyJson(response, 200, { ok: true, version: this.#core.version });
       if (path === "/readyz") return this.#readiness(response);
       if (path === "/metrics") return await this.#tellMetrics(request, response);
+      if (path === "/calendar.ics") return answerCalendar(this.#core, request, response);
       if (this.#files) return this.#files.answer(request, response, path);
       refuse(response, NOT_BUILT);
     } catch (cause) {

@@ -204,8 +204,14 @@ export class Warden {
     });
   }
 
+  /** Never throws, for an end is no less decided where its warden has just died: the loss, which we hear of next, answers all that was asked. */
   #send(packet: Uint8Array): void {
-    if (!this.#gone) this.#socket.send(packet);
+    if (this.#gone) return;
+    try {
+      this.#socket.send(packet);
+    } catch (cause) {
+      this.#onClose(cause as SystemError); // one that cannot be told is of no use
+    }
   }
 
   #onClose(error: SystemError | undefined): void {
