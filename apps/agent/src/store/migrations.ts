@@ -151,7 +151,7 @@ export const MIGRATIONS: readonly string[] = [
     record TEXT NOT NULL
   ) STRICT;
   CREATE TRIGGER audit_reservation AFTER INSERT ON audit
-    WHEN NEW.action IN ('reservation.created', 'reservation.cancelled', 'reservation.missed') BEGIN
+    WHEN NEW.action IN ('reservation.created', 'reservation.carried', 'reservation.cancelled', 'reservation.missed') BEGIN
     INSERT INTO reservations VALUES
       (json_extract(NEW.detail, '$.id'), json_extract(NEW.detail, '$.state'), coalesce(json_extract(NEW.detail, '$.from'), 0), NEW.detail)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = json_patch(record, excluded.record);
@@ -164,7 +164,7 @@ export const MIGRATIONS: readonly string[] = [
   `,
   `
   CREATE TABLE drains (device TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TRIGGER audit_device_drained AFTER INSERT ON audit WHEN NEW.action = 'device.drained' BEGIN
+  CREATE TRIGGER audit_device_drained AFTER INSERT ON audit WHEN NEW.action IN ('device.drained', 'drain.carried') BEGIN
     INSERT INTO drains VALUES (json_extract(NEW.detail, '$.device'), json_remove(NEW.detail, '$.device'))
     ON CONFLICT (device) DO UPDATE SET record = excluded.record;
   END;

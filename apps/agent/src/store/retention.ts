@@ -7,7 +7,7 @@ const STEP = 200;
 
 /** Entries that only tell of others that went: for their sake alone nothing need go. */
 const BOOKKEEPING =
-  "('audit.anchored', 'delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried', 'rules.carried')";
+  "('audit.anchored', 'delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried', 'reservation.carried', 'drain.carried', 'rules.carried')";
 
 /**
  * Drops the entries that are older than all of `before`, with the records of the delegations that ended then. First what lives on is
@@ -25,6 +25,8 @@ export async function dropOld(store: Store, before: number, live: Iterable<numbe
   await carryNamed(store, cut, "hold", HOLDS, (name) => ({ buffer: name }));
   carryHooks(store);
   carryRules(store);
+  carryEach(store, "reservation.carried", BOOKED);
+  carryEach(store, "drain.carried", DRAINED);
   const detail = { ...cut, from: store.tail, before, lastId: lastId(store) };
   store.record({ at: Date.now(), actor: "agent", action: "audit.anchored", detail });
   return dropped + (await sweep(store));
@@ -95,6 +97,15 @@ function carryHooks(store: Store): void {
   const rows = store.all<{ ended: string }>("SELECT ended FROM pending_hooks ORDER BY delegation");
   const ended = rows.map((row) => JSON.parse(row.ended) as object);
   if (ended.length > 0) store.record({ at: Date.now(), actor: "agent", action: "hooks.pending", detail: { ended } });
+}
+
+const BOOKED = "SELECT record AS detail FROM reservations WHERE state = 'booked' ORDER BY id";
+const DRAINED = "SELECT json_set(record, '$.device', device) AS detail FROM drains ORDER BY device";
+
+/** Each anew, as it is; there are few. */
+function carryEach(store: Store, action: string, all: string): void {
+  for (const { detail } of store.all<{ detail: string }>(all))
+    store.record({ at: Date.now(), actor: "agent", action, detail: JSON.parse(detail) as object });
 }
 
 /** All in one entry: their order counts. */
