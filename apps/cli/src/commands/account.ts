@@ -47,7 +47,7 @@ export function addAccount(program: Command): void {
         if (dryRun) return showPlan(await planAccount(agent, "accounts.create", name), json);
         const account = await agent.call("accounts.create", { name, ...fieldsOf(options) });
         if (json) return printJson(account);
-        await printDone(`Account ${account.name} is a ${account.role}. ${waysIn(account)}`);
+        await printDone(`Account ${account.name} has the role ${account.role}. ${waysIn(account)}`);
       }),
     );
   withFields(command.command("set").description("change an account").argument("<name>", "which", accountName))
@@ -66,7 +66,7 @@ export function addAccount(program: Command): void {
         const account = await agent.call("accounts.update", { name, ...fields });
         if (json) return printJson(account);
         await printDone(
-          `Account ${name} is ${account.disabled ? "disabled" : `a ${account.role}`}. ${waysIn(account)}`,
+          `Account ${name} is ${account.disabled ? "disabled" : `now a${/^[ao]/.test(account.role) ? "n" : ""} ${account.role}`}. ${waysIn(account)}`,
         );
       });
     });
