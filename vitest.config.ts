@@ -4,11 +4,11 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const LONGEST = [
   "lab/lab.test.mjs", // waits for machines that stand back for everybody else
+  "scripts/pack.test.mjs",
   "apps/cli/test/reach.test.ts",
   "apps/cli/test/dry-run.test.ts",
   "apps/cli/test/elsewhere.test.ts",
   "apps/web/test/manners.test.ts",
-  "scripts/pack.test.mjs",
   "scripts/deb.test.mjs",
 ];
 

@@ -90,7 +90,7 @@ class Screen {
 }
 
 async function watchAll(agent: BenchAgent, connection: Connection): Promise<Screen[]> {
-  const { token } = await connection.call("tokens.create", { name: "bench" });
+  const { token } = await connection.call("tokens.create", { name: "bench", scope: "operate" });
   const opening = Array.from({ length: SUBSCRIBERS }, () =>
     Screen.open(`${agent.url.replace("http", "ws")}/trpc`, token),
   );

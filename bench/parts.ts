@@ -76,9 +76,7 @@ async function wardenAlone(): Promise<{ exports: number[]; revokes: number[] }> 
   let id = 0;
   const range = { offset: 4 << 20, length: SIZE };
   const lend = () => {
-    socket.send(
-      encodeExport({ serial: ++id, id, kind: "memfd", region: 2, ranges: [range], readOnly: false, scrubZero: false }),
-    );
+    socket.send(encodeExport({ serial: ++id, id, kind: "memfd", region: 2, ranges: [range], readOnly: false }));
     return answer();
   };
   const takeBack = () => {

@@ -22,12 +22,15 @@ import { must } from "./must.mjs";
 const CASES = { lab: "lab/cases", root: "lab/cases/root" };
 /** Programs that cases use, by the variables in which they find them. */
 const TOOLS = { LENDBUF_HOLDER: "warden-holder", LENDBUF_VFIO_PARTS: "vfio-parts" };
+/** Programs of the clients' contract, which finds their folder in LENDBUF_CONTRACT. */
+const CONTRACT = ["typescript.mjs", "c"];
 
 // As deep below the root as an app's bundle, from where packages/native finds what it built.
 const BUNDLES = join(ROOT, "node_modules/.cache");
 const BUILD_TOOLS = "packages/native/scripts/build-test-tools.mjs";
+const MAKE_PROGRAMS = "clients/contract/make-programs.mjs";
 const COMPILE_TIMEOUT_MS = 2 * 60_000;
-const MACHINE_TIMEOUT_MS = 10 * 60_000; // two minutes where nothing else runs
+const MACHINE_TIMEOUT_MS = 20 * 60_000; // three minutes where nothing else runs
 
 /**
  * Answers what the programs said: `cases`, each with name, ok, why, and skip where it was not tried; `programs`, each with the status it ended
@@ -43,7 +46,12 @@ export async function runCases(kernel, account = "lab") {
     await addTools(folder);
     const { slowness, stressSeconds } = KERNELS[kernel];
     const tools = Object.fromEntries(Object.entries(TOOLS).map(([name, tool]) => [name, join(folder, tool)]));
-    const env = { ...tools, LENDBUF_STRESS_SECONDS: stressSeconds, LENDBUF_LAB_SLOWNESS: slowness };
+    const env = {
+      ...tools,
+      LENDBUF_CONTRACT: folder,
+      LENDBUF_STRESS_SECONDS: stressSeconds,
+      LENDBUF_LAB_SLOWNESS: slowness,
+    };
     const reporter = join(folder, "reporter.mjs");
     copyFileSync(join(ROOT, "lab/guest/reporter.mjs"), reporter);
     const bar = join(folder, "bar");
@@ -76,7 +84,8 @@ async function addTools(folder) {
   for (const [tool, bytes] of compiledTools) writeFileSync(join(folder, tool), bytes, { mode: 0o755 });
   if (compiledTools.size > 0) return;
   await must("lab tools", [process.execPath, join(ROOT, BUILD_TOOLS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
-  for (const tool of Object.values(TOOLS)) compiledTools.set(tool, readFileSync(join(folder, tool)));
+  await must("lab clients", [process.execPath, join(ROOT, MAKE_PROGRAMS), folder], { timeoutMs: COMPILE_TIMEOUT_MS });
+  for (const tool of [...Object.values(TOOLS), ...CONTRACT]) compiledTools.set(tool, readFileSync(join(folder, tool)));
 }
 
 /** Static, so that they run whatever the machine shows of this host. */

@@ -11,10 +11,19 @@ const AGENT_DOMAIN = [
   "agent accounts",
   "agent delegations",
   "agent revocation",
+  "agent between",
   "agent holders",
   ...AGENT_CORE,
 ];
-const AGENT_ALL = ["agent root", "agent lock", "agent api", "agent http", "agent broker", ...AGENT_DOMAIN];
+const AGENT_ALL = [
+  "agent root",
+  "agent lock",
+  "agent api",
+  "agent http",
+  "agent broker",
+  "agent monitoring",
+  ...AGENT_DOMAIN,
+];
 
 /**
  * A file belongs to the first area that matches its path. It may import its own area, the areas that `may` names, and what its workspace's
@@ -45,8 +54,10 @@ const AREAS = [
   {
     area: "tests of clients",
     files: /^clients\/[^/]+\/test\//,
-    may: ["agent tests", "client", "shared", "native", "root scripts"],
+    may: ["agent tests", "contract", "client", "shared", "native", "root scripts"],
   },
+  // Played by tests and in the lab machine.
+  { area: "contract", files: /^clients\/contract\//, may: ["client", "shared", "root scripts"] },
   { area: "examples", files: /^examples\//, may: ["client", "shared", "native"] },
   // The agent's store: its rows are timed alone, and books of a hundred thousand are written with it. Its tests measure the heap too.
   {
@@ -54,20 +65,19 @@ const AREAS = [
     files: /^bench\//,
     may: ["client", "shared", "native", "agent store", "agent tests", "lab", "root scripts"],
   },
-  { area: "lab", files: /^lab\//, may: ["client", "host", "shared", "native", "root scripts"] },
-  {
-    area: "agent tests",
-    files: /^apps\/agent\/(test\/|.*\.test\.ts$)/,
-    may: [...AGENT_ALL, "client", "native"],
-  },
-  { area: "agent root", files: /^apps\/agent\/src\/(main|agent)\.ts$/, may: [...AGENT_ALL, "native"] },
+  { area: "lab", files: /^lab\//, may: ["contract", "client", "host", "shared", "native", "root scripts"] },
+  { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
+  { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
   { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", ...AGENT_DOMAIN] },
-  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", ...AGENT_DOMAIN] },
+  { area: "agent monitoring", files: /^apps\/agent\/src\/monitoring\//, may: [...AGENT_DOMAIN, "native"] },
+  { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", "agent monitoring", ...AGENT_DOMAIN] },
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  // It runs operators' programs.
+  { area: "agent between", files: /^apps\/agent\/src\/between\//, may: [...AGENT_DOMAIN, "native"] },
   // It runs the program that looks at /proc.
   { area: "agent holders", files: /^apps\/agent\/src\/holders\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent delegations", files: /^apps\/agent\/src\/delegations\//, may: AGENT_DOMAIN },
@@ -77,7 +87,7 @@ const AREAS = [
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },
   { area: "agent lock", files: /^apps\/agent\/src\/lock\.ts$/, may: [...AGENT_BASE, "native"] },
-  { area: "agent base", files: /^apps\/agent\/src\/(config|log)\.ts$/, may: ["shared"] },
+  { area: "agent base", files: /^apps\/agent\/src\/(config|log|hook-definitions)\.ts$/, may: ["shared"] },
 ];
 
 const FOLDERS = ["apps", "packages", "clients", "examples", "bench", "lab"];

@@ -87,7 +87,7 @@ function addPrograms(tree) {
     symlinkSync(`../lib/lendbuf/apps/${app}/bin/${program}.js`, join(tree, "usr/bin", program));
   }
   copy("apps/web/dist", library);
-  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders"]) {
+  for (const program of ["lendbuf.node", "lendbuf-warden", "lendbuf-holders", "lendbuf-hook"]) {
     copy(`packages/native/build/Release/${program}`, library);
     execFileSync("strip", ["--strip-unneeded", join(library, "packages/native/build/Release", program)]);
   }
@@ -143,6 +143,7 @@ async function addDocumentation(tree, version, epoch) {
   write(tree, `${DOC}/third-party-licences`, thirdPartyLicences(["apps/agent", "apps/cli", "apps/web"]));
   copyAs(join(ROOT, "README.md"), join(tree, DOC, "README.md"));
   cpSync(join(ROOT, "docs"), join(tree, DOC, "docs"), { recursive: true });
+  cpSync(join(ROOT, "packaging/monitoring"), join(tree, DOC, "monitoring"), { recursive: true });
 }
 
 function addControl(tree, { version, architecture }) {

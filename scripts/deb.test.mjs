@@ -57,7 +57,13 @@ describe.skipIf(!hasDpkg)(
 
       expect(entries.filter((line) => !/^\S+ root\/root /.test(line))).toEqual([]);
       const programs = entries.filter((line) => line.startsWith("-rwx")).map((line) => line.split("/").at(-1));
-      expect(programs.sort()).toEqual(["lendbuf-agent.js", "lendbuf-holders", "lendbuf-warden", "lendbuf.js"]);
+      expect(programs.sort()).toEqual([
+        "lendbuf-agent.js",
+        "lendbuf-holders",
+        "lendbuf-hook",
+        "lendbuf-warden",
+        "lendbuf.js",
+      ]);
     });
 
     it("says what it needs", () => {

@@ -38,7 +38,7 @@ const PACKAGES = [
     readme: "agent.md",
     entry: "apps/agent/dist/main.js",
     files: ["apps/agent/bin/lendbuf-agent.js", "apps/web/dist"],
-    natives: ["lendbuf.node", "lendbuf-warden", "lendbuf-holders"],
+    natives: ["lendbuf.node", "lendbuf-warden", "lendbuf-holders", "lendbuf-hook"],
     unbundled: ["libsql"],
     manifest: { bin: { "lendbuf-agent": "apps/agent/bin/lendbuf-agent.js" } },
   },

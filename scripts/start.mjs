@@ -18,7 +18,8 @@ process.exit(await runAgent(process.argv.slice(2)));
  * (setpriv, from util-linux).
  */
 function runAgent(args) {
-  const node = [process.execPath, "--enable-source-maps", AGENT, ...args];
+  // Node takes SIGUSR1 as a wish for its inspector before the agent can refuse: at an address that no machine has, it cannot open one.
+  const node = [process.execPath, "--enable-source-maps", "--inspect-port=192.0.2.1:9229", AGENT, ...args];
   const tied = ["setpriv", "--pdeathsig", "TERM"];
   const canTie = spawnSync(tied[0], [...tied.slice(1), "true"]).status === 0;
   const [command, ...rest] = canTie ? [...tied, ...node] : node;
@@ -42,6 +43,7 @@ function forwardSignals(agent) {
     if (!isRepeated) agent.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, forward);
+  for (const signal of ["SIGUSR1", "SIGUSR2"]) process.on(signal, () => agent.kill(signal));
   // npm hands on SIGINT and SIGTERM; what else ends it (SIGHUP, SIGKILL) would leave us behind without a word.
   if (!process.env.npm_lifecycle_event) return;
   const npm = process.ppid;

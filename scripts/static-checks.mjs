@@ -7,6 +7,7 @@ import { ROOT, runStep, tail } from "./step.mjs";
 const TIMEOUT_MS = 5 * 60_000;
 const BIN = join(ROOT, "node_modules/.bin");
 const FORMAT = "npm run format";
+const CONTRACT = "../contract/programs/python.py";
 
 /** `skip` is the reason why a check cannot be made here, `advice` a command that may mend what it finds. */
 export function staticChecks() {
@@ -23,7 +24,7 @@ export function staticChecks() {
     { name: "file hygiene", command: script("check-hygiene.mjs") },
     {
       name: "types of the Python client",
-      command: ["mypy", "--config-file", "pyproject.toml", "lendbuf", "build_backend.py", "examples"],
+      command: ["mypy", "--config-file", "pyproject.toml", "lendbuf", "build_backend.py", "examples", CONTRACT],
       cwd: join(ROOT, "clients/python"),
       skip: isHere({ command: "mypy" }) ? undefined : "mypy is missing. To run it: sudo apt-get install mypy",
     },

@@ -4,6 +4,7 @@
 #include "lendbuf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
@@ -30,6 +31,7 @@ enum {
   kDeepest = 32,         // lists and objects within each other; the agent's answers have seven
   kMostEvents = 4096,    // of one connection that wait to be read
   kConnectSeconds = 2,   // while an agent's backlog is full
+  kTryAgainMs = 50,      // where none is there, and one may come
 };
 
 // What failed.
@@ -458,6 +460,14 @@ struct subscription {
   struct subscription* next;
 };
 
+// A delegation that outlives its agent.
+struct held {
+  uint64_t id;
+  int64_t resume_ms;  // for how long it is worth coming back
+  bool is_bound;      // to the connection as it is now
+  struct held* next;
+};
+
 struct queued_event {
   struct lendbuf_event event;
   bool must_stay;  // an entry of the audit, which nothing overtakes
@@ -471,6 +481,7 @@ struct lendbuf_connection {
   atomic_bool is_shut_down;
   _Atomic int64_t timeout_ms;
   char path[sizeof((struct sockaddr_un*)0)->sun_path];
+  uid_t agent_uid;
 
   pthread_mutex_t lock;    // of all that follows
   pthread_cond_t changed;  // a packet was handed out, or nobody reads any more
@@ -481,6 +492,7 @@ struct lendbuf_connection {
   uint64_t last_id;
   struct call* calls;
   struct subscription* subscriptions;
+  struct held* held;
   struct queued_event* events;
   struct queued_event** events_end;
   size_t event_count;
@@ -556,6 +568,16 @@ static void add_subscription(lendbuf_connection* connection, uint64_t id) {
 static void remove_subscription(lendbuf_connection* connection, uint64_t id) {
   for (struct subscription** at = &connection->subscriptions; *at; at = &(*at)->next) {
     struct subscription* one = *at;
+    if (one->id != id) continue;
+    *at = one->next;
+    free(one);
+    return;
+  }
+}
+
+static void let_go(lendbuf_connection* connection, uint64_t id) {
+  for (struct held** at = &connection->held; *at; at = &(*at)->next) {
+    struct held* one = *at;
     if (one->id != id) continue;
     *at = one->next;
     free(one);
@@ -883,6 +905,7 @@ void lendbuf_close(lendbuf_connection* connection) {
   close(connection->socket);
   connection->poll_fd = connection->has_events = connection->socket = -1;
   while (connection->subscriptions) remove_subscription(connection, connection->subscriptions->id);
+  while (connection->held) let_go(connection, connection->held->id);
   for (struct queued_event *one = connection->events, *next; one; one = next) {
     next = one->next;
     lendbuf_event_free(&one->event);
@@ -930,14 +953,21 @@ static int connect_to(const char* path) {
   return error;
 }
 
+// (uid_t)-1 where the kernel does not say.
+static uid_t uid_of_peer(int fd) {
+  struct ucred peer = {.uid = (uid_t)-1};
+  socklen_t size = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return (uid_t)-1;
+  return peer.uid;
+}
+
 // In a place that anybody may have taken (/tmp) only ourselves and root are believed.
 static int refuse_stranger(int fd, const char* path) {
-  struct ucred peer = {0};
-  socklen_t size = sizeof peer;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0)) return 0;
+  uid_t owner = uid_of_peer(fd);
+  if (owner == geteuid() || owner == 0) return 0;
   return fail(EPERM,
               "Whoever answers at %s is uid %u, neither you nor root. Set LENDBUF_SOCKET to that path if you trust it.",
-              path, (unsigned)peer.uid);
+              path, (unsigned)owner);
 }
 
 static int say_nobody(char (*places)[PATH_MAX], const int* errors, int count) {
@@ -954,15 +984,15 @@ static int say_nobody(char (*places)[PATH_MAX], const int* errors, int count) {
               strerror(error), advice);
 }
 
-// A socket that is connected to an agent, and its path; or a negative errno.
-static int find_agent(const char* wanted, char* path, size_t size) {
+// A socket that is connected to an agent, and its path, as long as an address takes; or a negative errno.
+static int find_agent(const char* wanted, char* path) {
   char places[kMostPlaces][PATH_MAX];
   int errors[kMostPlaces];
   int count = list_places(wanted, places);
   for (int i = 0; i < count; i++) {
     int fd = errors[i] = connect_to(places[i]);
     if (fd < 0) continue;
-    snprintf(path, size, "%s", places[i]);
+    strcpy(path, places[i]);  // it fits, for connect_to has taken it
     int error = i < count - 1 ? refuse_stranger(fd, path) : 0;
     return error ? close(fd), error : fd;
   }
@@ -986,8 +1016,9 @@ int lendbuf_connect(const char* path, lendbuf_connection** connection) {
   pthread_cond_init(&made->changed, &monotonic);
   pthread_condattr_destroy(&monotonic);
   made->poll_fd = made->has_events = -1;
-  int error = made->socket = find_agent(path, made->path, sizeof made->path);
+  int error = made->socket = find_agent(path, made->path);
   if (error < 0) return free_connection(made), error;
+  made->agent_uid = uid_of_peer(made->socket);
   made->poll_fd = epoll_create1(EPOLL_CLOEXEC);
   made->has_events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (watch(made->poll_fd, made->socket) < 0 || watch(made->poll_fd, made->has_events) < 0) {
@@ -997,6 +1028,95 @@ int lendbuf_connect(const char* path, lendbuf_connection** connection) {
   }
   *connection = made;
   return 0;
+}
+
+// Until when it is worth coming back; 0: there is nothing to come back for.
+static int64_t return_deadline(const lendbuf_connection* connection) {
+  int64_t longest = 0;
+  for (const struct held* one = connection->held; one; one = one->next)
+    if (one->resume_ms > longest) longest = one->resume_ms;
+  return longest ? deadline_after(longest) : 0;
+}
+
+// A socket to an agent of the same user, or -ECONNRESET where none comes.
+static int await_agent(lendbuf_connection* connection, int64_t deadline) {
+  for (;;) {
+    int fd = connect_to(connection->path);
+    if (fd >= 0 && uid_of_peer(fd) == connection->agent_uid) return fd;
+    if (fd >= 0) close(fd);
+    if (connection->is_shut_down || now() >= deadline) return -ECONNRESET;
+    nanosleep(&(struct timespec){.tv_nsec = kTryAgainMs * 1000000L}, NULL);
+  }
+}
+
+// Puts another socket in the place of the one that was lost, whose number others may be using.
+static int use_socket(lendbuf_connection* connection, int fd) {
+  int error = dup3(fd, connection->socket, O_CLOEXEC) < 0 ? -errno : 0;
+  close(fd);
+  if (error == 0 && watch(connection->poll_fd, connection->socket) < 0) error = -errno;
+  if (error) return fail(-error, "The connection to the agent cannot be made anew: %s.", strerror(-error));
+  connection->lost = connection->complaint = (struct failure){0};
+  for (struct held* one = connection->held; one; one = one->next) one->is_bound = false;
+  while (connection->subscriptions) remove_subscription(connection, connection->subscriptions->id);
+  if (connection->is_shut_down) shutdown(connection->socket, SHUT_RDWR);
+  return 0;
+}
+
+// Connects anew, while nobody reads.
+static int reconnect(lendbuf_connection* connection, int64_t deadline) {
+  connection->is_reading = true;  // nobody else does, nor comes back
+  pthread_mutex_unlock(&connection->lock);
+  int fd = await_agent(connection, deadline);
+  pthread_mutex_lock(&connection->lock);
+  int error = fd < 0 ? say_lost(connection) : use_socket(connection, fd);
+  connection->is_reading = false;
+  pthread_cond_broadcast(&connection->changed);
+  return error;
+}
+
+static struct held* first_unbound(const lendbuf_connection* connection) {
+  struct held* one = connection->held;
+  while (one && one->is_bound) one = one->next;
+  return one;
+}
+
+// What the agent has taken over is bound to this connection; what it has not has ended.
+static int take_up(lendbuf_connection* connection) {
+  int64_t deadline = call_deadline(connection);
+  for (struct held* one; (one = first_unbound(connection));) {
+    struct call call;
+    struct json result;
+    char params[32];
+    uint64_t id = one->id;  // others may change the list while we wait
+    one->is_bound = true;
+    snprintf(params, sizeof params, "{\"id\":%" PRIu64 "}", id);
+    int error = begin(connection, &call, "delegations.resume", params, deadline);
+    if (error == 0 && (error = finish(connection, &call, deadline)) == -EAGAIN) {
+      abandon(connection, &call);
+      error = fail(ETIMEDOUT, "The agent did not answer delegations.resume in time.");
+    }
+    if (error) return error;
+    if (read_reply(&call, &result) != 0) let_go(connection, id);
+    free_packet(&call.reply);
+  }
+  return 0;
+}
+
+int lendbuf_resume(lendbuf_connection* connection, int64_t timeout_ms) {
+  int64_t deadline = deadline_after(timeout_ms);
+  pthread_mutex_lock(&connection->lock);
+  // Where nobody reads, nobody has noticed yet.
+  while (!connection->is_reading && !connection->lost.error && advance(connection, 0) == 0) continue;
+  while (connection->is_reading && connection->lost.error) pthread_cond_wait(&connection->changed, &connection->lock);
+  int64_t latest = return_deadline(connection);
+  int error = 0;
+  if (connection->lost.error && (connection->lost.error != -ECONNRESET || latest == 0))
+    error = say_lost(connection);
+  else if (connection->lost.error)
+    error = reconnect(connection, deadline < latest ? deadline : latest);
+  if (error == 0) error = take_up(connection);
+  pthread_mutex_unlock(&connection->lock);
+  return error;
 }
 
 struct lendbuf_lease {
@@ -1022,6 +1142,15 @@ void lendbuf_leave(lendbuf_lease* lease) {
   refer(lease->connection, -1);
   free(lease->record);
   free(lease);
+}
+
+static void hold(lendbuf_connection* connection, uint64_t id, int64_t resume_ms) {
+  struct held* one = resume_ms > 0 ? malloc(sizeof *one) : NULL;
+  if (!one) return;  // without memory for it, it ends with its agent
+  pthread_mutex_lock(&connection->lock);
+  *one = (struct held){.id = id, .resume_ms = resume_ms, .is_bound = true, .next = connection->held};
+  connection->held = one;
+  pthread_mutex_unlock(&connection->lock);
 }
 
 static int refuse_grant(lendbuf_connection* connection, struct packet* packet, struct json result, int error,
@@ -1059,6 +1188,7 @@ static int take_lease(lendbuf_connection* connection, struct packet* packet, str
                                  .record = text};
   packet->fds[index] = packet->fds[--packet->fd_count];
   refer(connection, 1);
+  hold(connection, id, number_or_0(member(result, "resumeMs")));
   *lease = made;
   return 0;
 }
@@ -1171,6 +1301,9 @@ int lendbuf_release(lendbuf_lease* lease) {
       error = fail(EINPROGRESS, "The kernel has not confirmed yet that nobody reaches the memory; the agent goes on.");
     free_packet(&call.reply);
   }
+  pthread_mutex_lock(&lease->connection->lock);
+  let_go(lease->connection, lease->id);
+  pthread_mutex_unlock(&lease->connection->lock);
   lendbuf_leave(lease);
   return error;
 }

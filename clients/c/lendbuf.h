@@ -70,6 +70,14 @@ LENDBUF_API void lendbuf_close(lendbuf_connection* connection);
 // is still to be called. May be called from a signal handler.
 LENDBUF_API void lendbuf_shutdown(lendbuf_connection* connection);
 
+// After -ECONNRESET: waits for the agent that follows the one that was lost, and takes up there what was borrowed
+// through this connection, where the agents were told to hand it over (--adopt-time). The memory stays mapped all the
+// time. 0: the connection works again, at once where it was never lost; a delegation that ended meanwhile answers
+// -ESTALE to what its lease is asked for. Subscriptions do not go on: follow anew. -ECONNRESET: nothing here outlives
+// its agent, or none came within `timeout_ms` (LENDBUF_FOREVER: while it is worth waiting). Other threads' calls answer
+// -ECONNRESET until it has returned. Call it soon: what nobody takes up ends.
+LENDBUF_API int lendbuf_resume(lendbuf_connection* connection, int64_t timeout_ms);
+
 // How long a call waits for an agent that does not answer before it gives up with -ETIMEDOUT; LENDBUF_FOREVER at first.
 // It does not count while lendbuf_borrow waits in line, nor for lendbuf_next_event.
 LENDBUF_API void lendbuf_set_timeout(lendbuf_connection* connection, int64_t timeout_ms);
@@ -147,7 +155,8 @@ struct lendbuf_event {
 
 // The next event, which waits up to `timeout_ms` (0: not at all, or LENDBUF_FOREVER). An end is told after the memory
 // was taken. Who reads slowly misses states that were overtaken, but no entry of the audit. -EAGAIN: none came in time;
-// -ECONNRESET: the agent is gone, and so is the memory. Call lendbuf_event_free afterwards.
+// -ECONNRESET: the agent is gone, and so is the memory, but for what lendbuf_resume takes up. Call lendbuf_event_free
+// afterwards.
 LENDBUF_API int lendbuf_next_event(lendbuf_connection* connection, int64_t timeout_ms, struct lendbuf_event* event);
 LENDBUF_API void lendbuf_event_free(struct lendbuf_event* event);
 

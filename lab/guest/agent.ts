@@ -22,7 +22,8 @@ export class GuestAgent implements AsyncDisposable {
     this.#args = args;
     this.socket = join(folder, "agent.sock");
     const places = ["--port", "0", "--state", join(folder, "state"), "--socket", this.socket];
-    this.#child = spawn(process.execPath, ["--enable-source-maps", "apps/agent/dist/main.js", ...places, ...args], {
+    // Without source maps: to read them, at its first refusal, takes an agent in the machine several seconds.
+    this.#child = spawn(process.execPath, ["apps/agent/dist/main.js", ...places, ...args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
   }

@@ -22,6 +22,11 @@
       "target_name": "lendbuf-holders",
       "type": "executable",
       "sources": ["<!@(node scripts/sources.mjs holders)"]
+    },
+    {
+      "target_name": "lendbuf-hook",
+      "type": "executable",
+      "sources": ["<!@(node scripts/sources.mjs hook)"]
     }
   ]
 }

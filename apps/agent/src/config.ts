@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
@@ -7,6 +8,8 @@ import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
+import { z } from "zod";
+import { type Hook, parseHooks } from "./hook-definitions.ts";
 
 export interface Config {
   /** Of 127.0.0.1; 0: any free one. */
@@ -24,8 +27,14 @@ export interface Config {
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
+  /** How long wardens, with what they have exported, wait for another agent once this one is gone; 0: they do not. */
+  adoptMs: number;
   /** SQLite's synchronous: FULL also survives a power cut, at the price of a disk flush per decision. */
   durability: "NORMAL" | "FULL";
+  /** Where the audit is copied to; null: nowhere. */
+  auditCopy: { format: "journal" | "syslog"; socket: string } | null;
+  /** How old entries of the audit become; null: they are kept for good. */
+  auditKeepMs: number | null;
   devices: DeviceChoice;
   /** Buffers and devices of which may be lent what nothing takes back by force. */
   allowIrrevocable: readonly string[];
@@ -37,6 +46,10 @@ export interface Config {
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
+  /** Devices that are reset when nobody has anything of them any more. */
+  resetIdle: readonly string[];
+  /** What an operator has run between borrowers. */
+  hooks: readonly Hook[];
 }
 
 /** Which devices are ours to lend. */
@@ -111,6 +124,18 @@ const OPTIONS = {
     value: "NAME,…",
     help: "buffers or devices that may be lent although nothing takes them back by force (none)",
   },
+  "reset-idle": {
+    type: "string",
+    env: "LENDBUF_RESET_IDLE",
+    value: "NAME,…",
+    help: "devices that are reset when nobody has anything of them any more (none)",
+  },
+  hooks: {
+    type: "string",
+    env: "LENDBUF_HOOKS",
+    value: "FILE",
+    help: "JSON: programs to run before a buffer is lent and after a delegation's end (none)",
+  },
   "bus-master": {
     type: "string",
     env: "LENDBUF_BUS_MASTER",
@@ -128,6 +153,12 @@ const OPTIONS = {
     env: "LENDBUF_RUNGS",
     value: "METHOD,…",
     help: "of dma-buf-revoke, vfio-feature-revoke, device-close: those that may be used (all)",
+  },
+  "adopt-time": {
+    type: "string",
+    env: "LENDBUF_ADOPT_TIME",
+    value: "TIME",
+    help: "how long what is lent outlives the agent, for the next one to take over (off)",
   },
   listen: {
     type: "string",
@@ -165,6 +196,18 @@ const OPTIONS = {
     env: "LENDBUF_DURABILITY",
     value: "normal|full",
     help: "full: a grant also survives a power cut",
+  },
+  "audit-copy": {
+    type: "string",
+    env: "LENDBUF_AUDIT_COPY",
+    value: "TO",
+    help: "copy the audit to journal or syslog, each or at another socket: syslog:/run/log (none)",
+  },
+  "audit-keep": {
+    type: "string",
+    env: "LENDBUF_AUDIT_KEEP",
+    value: "TIME",
+    help: "drop entries of the audit, and what ended then, once they are so old: 90d (never)",
   },
 } as const;
 
@@ -208,7 +251,10 @@ export function readConfig(args: string[], environment: Environment, uid: number
     offerMs: duration(of("offer-time"), "2m"),
     noticeMs: duration(of("notice"), "1m"),
     confirmMs: 5000,
+    adoptMs: adoptTime(of("adopt-time")),
     durability: durability(of("durability")),
+    auditCopy: auditCopy(of("audit-copy")),
+    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
     devices: {
       simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
       pci: pciDevices(of("devices")),
@@ -222,6 +268,8 @@ export function readConfig(args: string[], environment: Environment, uid: number
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
+    resetIdle: names(of("reset-idle")),
+    hooks: hooks(of("hooks")),
   };
 }
 
@@ -254,6 +302,27 @@ function duration(given: Given, otherwise: string): number {
   if (!value || !Number.isSafeInteger(value))
     throw new ConfigError(`${given?.from} is "${given?.value}"; it takes a time such as 90s, 2h or 7d.`);
   return value;
+}
+
+const COPIES = { journal: "/run/systemd/journal/socket", syslog: "/dev/log" };
+
+function auditCopy(given: Given): Config["auditCopy"] {
+  if (!given || given.value === "none") return null;
+  const [, format, socket] = /^(journal|syslog)(?::(.+))?$/.exec(given.value) ?? [];
+  if (format !== "journal" && format !== "syslog")
+    throw new ConfigError(
+      `${given.from} is "${given.value}"; it takes journal, syslog, journal:SOCKET or syslog:SOCKET.`,
+    );
+  return { format, socket: socket ?? COPIES[format] };
+}
+
+const LONGEST_ADOPT_MS = 3_600_000;
+
+function adoptTime(given: Given): number {
+  if (!given || given.value === "off") return 0;
+  const value = parseDuration(given.value);
+  if (value && value <= LONGEST_ADOPT_MS) return value;
+  throw new ConfigError(`${given.from} is "${given.value}"; it takes off, or a time of at most 1h such as 10s.`);
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {
@@ -348,6 +417,25 @@ function names(given: Given): string[] {
         `${given!.from} names "${name}"; it takes names of buffers or devices, such as ram0/all or ram0.`,
       );
   return listed(given);
+}
+
+function hooks(given: Given): Hook[] {
+  if (!given) return [];
+  const refuse = (why: string, cause: unknown) =>
+    new ConfigError(`${given.from} names ${given.value}, ${why}.`, { cause });
+  let text: string;
+  try {
+    text = readFileSync(given.value, "utf8");
+  } catch (cause) {
+    throw refuse(`which cannot be read (${(cause as Error).message})`, cause);
+  }
+  try {
+    return parseHooks(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof z.ZodError)
+      throw refuse(`which does not say what to run:\n${z.prettifyError(cause)}\n`, cause);
+    throw refuse(`which is no JSON (${(cause as Error).message})`, cause);
+  }
 }
 
 function listed(given: Given): string[] {

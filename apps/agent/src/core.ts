@@ -1,7 +1,9 @@
 import type { Role } from "@lendbuf/shared/role";
 import type { Accounts } from "./accounts/accounts.ts";
+import type { Refusals } from "./accounts/refusals.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
+import type { Between } from "./between/between.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
@@ -12,6 +14,7 @@ import type { Device } from "./devices/device.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
+import type { AuditSearch } from "./store/search.ts";
 import type { Store } from "./store/store.ts";
 import type { Views } from "./wardens/views.ts";
 
@@ -21,13 +24,16 @@ export interface Core {
   readonly log: Log;
   readonly clock: Deadlines;
   readonly store: Store;
+  readonly search: AuditSearch;
   readonly devices: ReadonlyMap<string, Device>;
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
   readonly exports: ExportBook;
+  readonly between: Between;
   readonly views: Views;
   readonly scans: Scans;
   readonly accounts: Accounts;
+  readonly refusals: Refusals;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
   readonly bootId: string;
@@ -37,6 +43,8 @@ export interface Core {
   readonly fileLimit: number;
   /** What the doors say of themselves. */
   readonly doors: Doors;
+  /** Where the audit is copied to, if it is. */
+  readonly auditCopy: { readonly lost: number } | null;
   /** Woken when the audit grows. */
   readonly audited: Signal;
   /** Woken when anything changes that a status tells of. */
@@ -48,16 +56,21 @@ export interface Doors {
   url: string | null;
   /** Of the one over TLS, which others on the network reach too. */
   remoteUrl: string | null;
-  clients: () => number;
+  /** Both are open: the one on loopback, and the socket. */
+  isOpen: boolean;
+  /** Connections, by door. */
+  counts: () => { socket: number; websocket: number };
   /** Ends an account's connections. */
   dismiss: (account: string) => void;
+  /** They are closed for another agent to open: connections end, what their clients hold does not. */
+  isLeaving: boolean;
 }
 
 /** Who calls, as a door has found out. */
 export interface Caller {
   /** `alice`; `uid:1000` where no account names the uid. */
   readonly account: string;
-  /** `alice pid:4242`, for the audit. */
+  /** `alice uid:1000 pid:4242 "python3"`, for the audit. */
   readonly actor: string;
   /** What it may do at this moment; null where its account was taken away. */
   readonly role: Role | null;

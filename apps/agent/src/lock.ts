@@ -33,6 +33,10 @@ export class StateLock {
     writeSync(fd, `pid ${process.pid}, socket ${this.#socketPath}\n`);
   }
 
+  get isHeld(): boolean {
+    return this.#fd !== undefined;
+  }
+
   release(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;

@@ -7,4 +7,4 @@ export function createLog(level = process.env.LENDBUF_LOG ?? "warn") {
   return pino({ level, base: null }, destination);
 }
 
-export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error">;
+export type Log = Pick<pino.Logger, "debug" | "info" | "warn" | "error" | "isLevelEnabled">;

@@ -1,3 +1,4 @@
+import "./signals.ts"; // before all else
 import { lstatSync } from "node:fs";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
@@ -5,6 +6,8 @@ import { ForeignFolder } from "./broker/broker.ts";
 import { type Config, ConfigError, readConfig, USAGE } from "./config.ts";
 import { CertificateError } from "./http/certificate.ts";
 import { AlreadyRunning } from "./lock.ts";
+import { panic } from "./revocation/panic.ts";
+import { onPanic, refuseInspector } from "./signals.ts";
 
 declare const VERSION: string;
 const version = typeof VERSION === "string" ? VERSION : "0.0.0";
@@ -64,10 +67,13 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
     if (ending) return;
     ending = true;
-    void agent.close().then(() => process.exit(0));
+    // SIGINT is meant: all ends. The others may be an upgrade's.
+    void agent.close(config.adoptMs > 0 && signal !== "SIGINT").then(() => process.exit(0));
   });
 }
 const { core } = agent;
+onPanic(() => void panic(core, {}, "signal").catch((cause) => core.log.error({ cause }, "panic failed")));
+refuseInspector();
 console.log(`Lendbuf ${version} on ${config.host}, pid ${process.pid}, state in ${config.stateDirectory}`);
 for (const device of core.devices.values()) {
   const { name, state, problem, exporters } = device.view();

@@ -328,9 +328,9 @@ const REFUSED: [name: string, method: string, params: unknown, code: string, wor
   [
     "an account in words",
     "delegations.request",
-    { ...BORROW, account: "root" },
+    { ...BORROW, account: "somebody else" },
     "BAD_INPUT",
-    /account: an account is written uid:1000/,
+    /account: an account is written alice, or uid:1000/,
   ],
   [
     "a buffer that is taken",

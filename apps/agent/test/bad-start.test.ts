@@ -36,6 +36,13 @@ describe("a command line that cannot be", () => {
     ["a port with a fraction", ["--port", "1.5"], {}, /^--port is "1\.5"/],
     ["a port in the environment", [], { LENDBUF_PORT: "abc" }, /^LENDBUF_PORT is "abc"; it takes a number/],
     ["a lease of nothing", ["--max-lease", "0"], {}, /^--max-lease is "0"; it takes a time such as 90s, 2h or 7d\.$/],
+    [
+      "a wait of nothing",
+      ["--adopt-time", "0"],
+      {},
+      /^--adopt-time is "0"; it takes off, or a time of at most 1h such as 10s\.$/,
+    ],
+    ["a wait without end", ["--adopt-time", "2h"], {}, /^--adopt-time is "2h"; it takes off, or a time of at most 1h/],
     ["a lease in words", ["--max-lease", "long"], {}, /^--max-lease is "long"; it takes a time/],
     [
       "a device by half its name",

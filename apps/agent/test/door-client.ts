@@ -84,7 +84,7 @@ export class Door {
 
   async newToken(name = "script"): Promise<{ id: string; headers: { authorization: string }; token: string }> {
     const connection = await this.agent.connect();
-    const { id, token } = await connection.call("tokens.create", { name });
+    const { id, token } = await connection.call("tokens.create", { name, scope: "operate" });
     connection.close();
     return { id, token, headers: { authorization: `Bearer ${token}` } };
   }

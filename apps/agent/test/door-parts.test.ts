@@ -66,6 +66,7 @@ describe("the limit of failed logins", () => {
     const opened = { cookie: "id.secret", key: "key", expiresAt: Date.now() + MINUTE_MS };
     const core = {
       clock: { now: () => now },
+      refusals: { note: () => {} },
       sessions: { open: (secret: string) => (secret === "right" ? opened : undefined) },
     } as unknown as Core;
     const door = new Login(core);
@@ -136,10 +137,10 @@ describe("sessions and tokens", () => {
     const late = sessions.createLink("uid:1000");
     const { secret } = sessions.createLink("uid:1000");
     vi.advanceTimersByTime(10 * MINUTE_MS - 1);
-    const opened = sessions.open(secret)!;
+    const opened = sessions.open(secret, "127.0.0.1:40112")!;
     vi.advanceTimersByTime(1);
 
-    expect(sessions.open(late.secret)).toBeUndefined();
+    expect(sessions.open(late.secret, "127.0.0.1:40112")).toBeUndefined();
     vi.advanceTimersByTime(7 * 24 * 60 * MINUTE_MS - 2);
     expect(sessions.ofCookie(opened.cookie)).toBeDefined();
     vi.advanceTimersByTime(1);
@@ -161,11 +162,11 @@ describe("sessions and tokens", () => {
   it("what is too old is swept out of the store when the next comes in", () => {
     const sessions = new Sessions(store);
     const tokens = new Tokens(store);
-    sessions.open(sessions.createLink("uid:1000").secret);
+    sessions.open(sessions.createLink("uid:1000").secret, "127.0.0.1:40112");
     tokens.create({ account: "uid:1000", name: "brief", scope: "lend", lifeMs: 1000 }, "uid:1000");
     vi.advanceTimersByTime(7 * 24 * 60 * MINUTE_MS);
 
-    sessions.open(sessions.createLink("uid:1000").secret);
+    sessions.open(sessions.createLink("uid:1000").secret, "127.0.0.1:40112");
     tokens.create({ account: "uid:1000", name: "long", scope: "lend", lifeMs: 1000 }, "uid:1000");
 
     expect(store.all("SELECT name FROM tokens")).toEqual([{ name: "long" }]);
@@ -187,15 +188,15 @@ describe("sessions and tokens", () => {
     const { secret } = sessions.createLink("uid:1000");
     const refusing = refuseWrites();
 
-    expect(() => sessions.open(secret)).toThrow("the disk is full");
+    expect(() => sessions.open(secret, "127.0.0.1:40112")).toThrow("the disk is full");
     refusing.mockRestore();
 
-    expect(sessions.open(secret)).toBeDefined();
+    expect(sessions.open(secret, "127.0.0.1:40112")).toBeDefined();
   });
 
   it("a session that ends while nothing can be written has ended, and does not come back with the store", () => {
     const sessions = new Sessions(store);
-    const { cookie } = sessions.open(sessions.createLink("uid:1000").secret)!;
+    const { cookie } = sessions.open(sessions.createLink("uid:1000").secret, "127.0.0.1:40112")!;
     const refusing = refuseWrites();
 
     expect(() => sessions.end(cookie.split(".")[0]!, "uid:0")).toThrow("the disk is full");

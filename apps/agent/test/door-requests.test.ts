@@ -363,7 +363,7 @@ describe("the answers' status", () => {
 
   it("of what is no JSON: 400, and the message says so", async () => {
     const headers = { ...token, "content-type": "application/json" };
-    const body = await door.ask({ method: "POST", path: "/trpc/delegations.revokeAll", headers, body: "{nope" });
+    const body = await door.ask({ method: "POST", path: "/trpc/delegations.request", headers, body: "{nope" });
     const query = await door.ask({ path: "/trpc/buffers.get?input=%7Bnope", headers: token });
 
     for (const { status, json } of [body, query]) {

@@ -173,7 +173,7 @@ describe("the end of what let a WebSocket in", () => {
 
   it("by its expiry: likewise", async () => {
     const connection = await agent.connect();
-    const brief = await connection.call("tokens.create", { name: "brief", lifeMs: 700 });
+    const brief = await connection.call("tokens.create", { name: "brief", scope: "operate", lifeMs: 700 });
     const socket = door.socket({ authorization: `Bearer ${brief.token}` });
     await socket.opened;
     await socket.ask("query", "sessions.me");

@@ -95,6 +95,9 @@ describe("docs/protocol.md", () => {
     ["Finding", "doctor"],
     ["AuditEntry", "audit"],
     ["AuditVerdict", "audit"],
+    ["AuditHead", "audit"],
+    ["Who", "audit"],
+    ["Holding", "audit"],
     ["Page", "api"],
     ["Claimed", "api"],
   ])("has all fields of the type %s", (type, file) => {

@@ -1,15 +1,23 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { AuditRow } from "../src/store/chain.ts";
+import type { AuditRow } from "@lendbuf/shared/audit";
 import { Store } from "../src/store/store.ts";
 import { temporaryFolder } from "./harness.ts";
 
 /** All that a store says of the state, a line a row. */
 export type Books = Readonly<Record<(typeof TABLES)[number] | "head", readonly string[]>>;
 
-const TABLES = ["delegations", "delegation_records", "buffers", "accounts"] as const;
+const TABLES = [
+  "delegations",
+  "delegation_records",
+  "buffers",
+  "accounts",
+  "holds",
+  "pending_hooks",
+  "carried",
+] as const;
 
-/** What a store has, and what comes of a new one that is fed with the first one's audit and nothing else. Of a state folder that no agent uses. */
+/** What a store has, and what comes of a new one that is fed with the first one's audit and nothing else. Of a state folder that no agent uses, and none of whose entries have gone. */
 export function replay(stateDirectory: string): { kept: Books; replayed: Books } {
   const folder = temporaryFolder();
   cpSync(stateDirectory, join(folder, "kept"), { recursive: true });

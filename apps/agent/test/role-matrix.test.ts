@@ -20,6 +20,7 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "buffers.get": { name: "none" },
   "buffers.define": { name: "none", device: "none", region: 0, ranges: [{ offset: 0, length: 4096 }] },
   "buffers.remove": { name: "none" },
+  "buffers.lift": { name: "none" },
   "buffers.watch": {},
   "buffers.read": { name: "none" },
   "buffers.peek": { name: "none", offset: 0 },
@@ -31,6 +32,7 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "delegations.request": { buffer: "none" },
   "delegations.claim": { id: 999 },
   "delegations.borrow": { buffer: "none" },
+  "delegations.resume": { id: 999 },
   "delegations.extend": { id: 999, byMs: 1 },
   "delegations.sync": { id: 999, direction: "to-device" },
   "delegations.release": { id: 999 },
@@ -39,6 +41,9 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "delegations.holders": { id: 999 },
   "audit.list": {},
   "audit.watch": {},
+  "audit.who": { buffer: "sim0/ch0", at: 0 },
+  "audit.export": {},
+  "audit.head": {},
   "audit.verify": {},
   "sessions.me": {},
   "sessions.createLink": {},
@@ -94,7 +99,7 @@ async function refusalOf(
   if (PROCEDURES[method] !== "subscription") return errorOf((await ask(account, method, input)).json);
   const socket = await door.pageSocket(pages[account]!);
   const first = await socket.ask("subscription", method, input);
-  const answer = first.error || method === "audit.watch" ? first : await socket.next();
+  const answer = first.error || method.startsWith("audit.") ? first : await socket.next();
   socket.close();
   return errorOf(answer);
 }

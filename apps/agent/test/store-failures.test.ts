@@ -10,7 +10,6 @@ import { type AgentOptions, type AgentProcess, ordinaryUser, startAgent, tempora
 import type { Readers } from "./readers.ts";
 
 const SIZE = 64 * 1024;
-const RECOVERY_MS = 8000;
 
 let folder: string;
 const opened: { stop(): unknown }[] = [];
@@ -93,7 +92,7 @@ async function recovers(client: ClientProcess): Promise<void> {
     const { store, devices } = await statusOf(client);
     return store.state === "ok" && store.unrecorded === 0 && devices[0]!.state === "ready";
   };
-  await until(isWell, "the store goes on by itself", RECOVERY_MS);
+  await until(isWell, "the store goes on by itself");
 }
 
 /** Every way in which an end comes about, but the agent's own. */

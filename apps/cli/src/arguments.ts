@@ -3,12 +3,23 @@ import { constants } from "node:os";
 import { parseBdf } from "@lendbuf/host/pci-function";
 import { ACCOUNT } from "@lendbuf/shared/account";
 import type { Method } from "@lendbuf/shared/api";
-import { BUFFER_NAME, MAX_NAME_LENGTH, type Range, WIDTHS } from "@lendbuf/shared/buffer";
+import type { AuditHead } from "@lendbuf/shared/audit";
+import {
+  BUFFER_NAME,
+  MAX_NAME_LENGTH,
+  MAX_TAG_LENGTH,
+  type Range,
+  type Scrub,
+  TAG,
+  WIDTHS,
+  type Width,
+} from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { EXPORTERS } from "@lendbuf/shared/exporter";
 import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
+import { parseMoment } from "./moment.ts";
 
 export function exporterOption(): Option {
   return new Option("--exporter <name>", "by which the memory is lent (default: the device's first)").choices(
@@ -21,6 +32,22 @@ export function duration(text: string): number {
   const ms = parseDuration(text);
   if (!ms) throw new InvalidArgumentError("Write a duration as 90 (seconds), 15m, 1h30m or 2d.");
   return ms;
+}
+
+/** A time that has been, in milliseconds since 1970. */
+export function moment(text: string): number {
+  const at = parseMoment(text);
+  if (at === undefined || at < 0)
+    throw new InvalidArgumentError('Write a time as "2026-11-24 15:00", 15:00, "tuesday 15:00" or "2h ago".');
+  return at;
+}
+
+/** As `lendbuf audit head` prints it. */
+export function auditHead(text: string): AuditHead {
+  const [, seq, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (seq === undefined || Number(seq) === 0)
+    throw new InvalidArgumentError("Write a head as lendbuf audit head prints it: SEQ:HASH.");
+  return { seq: Number(seq), hash: hash! };
 }
 
 export function delegationId(text: string): number {
@@ -48,6 +75,16 @@ export function bufferName(text: string): string {
 
 export function deviceName(text: string): string {
   return name(text, "devices");
+}
+
+export function tag(text: string): string {
+  if (text.length <= MAX_TAG_LENGTH && TAG.test(text)) return text;
+  throw new InvalidArgumentError(`A tag is up to ${MAX_TAG_LENGTH} letters, digits and . _ : -`);
+}
+
+/** Collects: for `<tag...>`. */
+export function tags(text: string, before: string[] = []): string[] {
+  return before.includes(tag(text)) ? before : [...before, text];
 }
 
 /** A PCI function's address; collects: for `<bdf...>`. */
@@ -140,12 +177,23 @@ export function agentUrl(text: string): string {
   return url.origin;
 }
 
-export const widthOption = () =>
-  new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser((text) => {
-    const width = WIDTHS.find((one) => String(one) === text);
-    if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
-    return width;
-  });
+export const widthOption = () => new Option("--width <bits>", "8, 16, 32 or 64 (default: 32)").argParser(width);
+
+export const scrubWidthOption = () =>
+  new Option("--scrub-width <bits>", "of the scrub's accesses: 8, 16, 32 or 64 (default: 32)").argParser(width);
+
+/** `none`, `zero` or a word that is written all over. */
+export function scrub(text: string): Scrub {
+  if (text === "none" || text === "zero") return text;
+  if (!isNumber(text)) throw new InvalidArgumentError("Write none, zero, or a word such as 0xdead.");
+  return { pattern: word(text), width: 32 };
+}
+
+function width(text: string): Width {
+  const width = WIDTHS.find((one) => String(one) === text);
+  if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
+  return width;
+}
 
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 

@@ -19,8 +19,10 @@ import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
 import { addHolders } from "./commands/holders.ts";
+import { addLift } from "./commands/lift.ts";
 import { addLogin } from "./commands/login.ts";
 import { addMan } from "./commands/man.ts";
+import { addPanic } from "./commands/panic.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
 import { addRead } from "./commands/read.ts";
@@ -83,7 +85,8 @@ export function buildProgram(): Command {
   program.commandsGroup("Lend and borrow:");
   for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addDefine, addUndefine, addPeek, addPoke, addDevice, addAccount]) add(program);
+  for (const add of [addRevoke, addPanic, addDefine, addUndefine, addLift, addPeek, addPoke, addDevice, addAccount])
+    add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);
   program.commandsGroup("For scripts:");

@@ -44,7 +44,11 @@ describe("completes", { retry: 3 }, () => {
     ["buffers", ["exec", "sim0/ch"], ["sim0/ch0", "sim0/ch1", "sim0/ch2", "sim0/ch3", ""]],
     ["buffers of an option", ["delegations", "--buffer", "sim0/re"], ["sim0/regs", ""]],
     ["devices", ["revoke", "--all", "--device", ""], ["sim0", ""]],
-    ["methods", ["call", "audit."], ["audit.list", "audit.watch", "audit.verify", ""]],
+    [
+      "methods",
+      ["call", "audit."],
+      ["audit.list", "audit.watch", "audit.who", "audit.export", "audit.head", "audit.verify", ""],
+    ],
     ["nothing of another program's words", ["exec", "sim0/ch0", "--", "l"], [""]],
     ["nothing after the last argument", ["release", "1", ""], [""]],
     ["nothing that is not there", ["xyz"], [""]],

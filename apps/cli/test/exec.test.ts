@@ -132,6 +132,22 @@ describe("a command that was lent memory", () => {
   });
 });
 
+describe("with --json", () => {
+  it("a command's standard error has each state, and at last that the agent went away", async () => {
+    await using mortal = await TestAgent.start();
+    const running = mortal.start("exec", "sim0/ddr", "--json", "--", ...holder.words);
+    await running.sees(/"state":"active"/);
+
+    await mortal.kill();
+    const [line] = await running.sees(/^\{"error":.*$/m);
+
+    expect(JSON.parse(line)).toEqual({
+      error: { code: "CONNECTION_LOST", message: expect.stringContaining("The agent went away, and sim0/ddr with it") },
+    });
+    await exitWith(running, 0);
+  });
+});
+
 describe("the exit code", () => {
   it.each([
     ["as the command's", ["sh", "-c", "exit 42"], 42],

@@ -97,15 +97,26 @@ function plainEnvironment(): Record<string, string | undefined> {
   return rest;
 }
 
+/** An agent's process, once it listens. */
+async function startProcess(args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith("Ready: ")) break;
+  child.stdout!.resume();
+  if (child.exitCode !== null) throw new Error(`The agent ended at once (${child.exitCode}).`);
+  return child;
+}
+
 /** An agent with the simulated device, and a store of its own. */
 export class TestAgent implements AsyncDisposable {
   readonly directory: string;
   readonly socket: string;
-  readonly child: ChildProcess;
+  readonly #start: () => Promise<ChildProcess>;
+  child: ChildProcess;
 
-  private constructor(directory: string, socket: string, child: ChildProcess) {
+  private constructor(directory: string, socket: string, start: () => Promise<ChildProcess>, child: ChildProcess) {
     this.directory = directory;
     this.socket = socket;
+    this.#start = start;
     this.child = child;
   }
 
@@ -118,11 +129,13 @@ export class TestAgent implements AsyncDisposable {
     const directory = mkdtempSync(join(tmpdir(), "lendbuf-cli-"));
     const socket = join(directory, "agent.sock");
     const args = [main, "--port", "0", "--state", join(directory, "state"), "--socket", socket, ...flags];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith("Ready: ")) break;
-    child.stdout!.resume();
-    if (child.exitCode !== null) throw new Error(`The agent ended at once (${child.exitCode}).`);
-    return new TestAgent(directory, socket, child);
+    const start = () => startProcess(args);
+    return new TestAgent(directory, socket, start, await start());
+  }
+
+  /** The agent that follows one that has ended, on the same state. */
+  async follow(): Promise<void> {
+    this.child = await this.#start();
   }
 
   run(...args: string[]): Promise<Ended> {
@@ -153,6 +166,14 @@ export class TestAgent implements AsyncDisposable {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const exited = once(this.child, "exit");
     this.child.kill("SIGKILL");
+    await exited;
+  }
+
+  /** SIGINT: with all that it lent. */
+  async endAll(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, "exit");
+    this.child.kill("SIGINT");
     await exited;
   }
 

@@ -21,6 +21,7 @@ const COMMANDS: Record<Method, string> = {
   "buffers.get": "buffers get sim0/ch0",
   "buffers.define": "define sim0/own --device sim0 --region 2 --range 5MiB+8KiB",
   "buffers.remove": "undefine sim0/own",
+  "buffers.lift": "lift sim0/ch0",
   "buffers.watch": "buffers --follow",
   "buffers.read": "read sim0/ch0",
   "buffers.peek": "peek sim0/regs 8",
@@ -32,14 +33,18 @@ const COMMANDS: Record<Method, string> = {
   "delegations.request": "delegate sim0/ch1",
   "delegations.claim": "claim ID -- true",
   "delegations.borrow": "exec sim0/ch1 -- true",
+  "delegations.resume": 'call delegations.resume {"id":ID}',
   "delegations.extend": "extend ID 1h",
   "delegations.sync": "sync ID from-device",
   "delegations.release": "release ID",
   "delegations.revoke": "revoke ID",
-  "delegations.revokeAll": "revoke --all --yes",
+  "delegations.revokeAll": "panic --yes",
   "delegations.holders": "holders ID",
   "audit.list": "audit",
   "audit.watch": "audit --follow",
+  "audit.who": "audit who sim0/ch0 --at now",
+  "audit.export": "audit export",
+  "audit.head": "audit head",
   "audit.verify": "audit verify",
   "sessions.me": "whoami",
   "sessions.createLink": "login",
@@ -58,12 +63,12 @@ describe("every method of the agent has a command", () => {
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
     using recorder = new Recorder(here.agent.socket);
     const { id } = await here.connection.call("delegations.request", { buffer: "sim0/ch0" });
-    const args = COMMANDS[method].split(" ").map((word) => (word === "ID" ? String(id) : word));
+    const args = COMMANDS[method].split(" ").map((word) => word.replaceAll("ID", String(id)));
 
     const running = start(args, { env: { LENDBUF_SOCKET: recorder.socket } });
     running.child.stdin!.end();
     await recorder.sees(method);
-    if (PROCEDURES[method] === "subscription") running.child.kill("SIGINT");
+    if (PROCEDURES[method] === "subscription" && method !== "audit.export") running.child.kill("SIGINT");
     const { code, stderr } = await running.ended;
 
     expect([stderr, code]).toEqual(EXPECTED[method] ?? [expect.stringMatching(/^(note: .*\n)*$/), 0]);
@@ -74,6 +79,7 @@ describe("every method of the agent has a command", () => {
 const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "devices.suspend": [expect.stringMatching(/^lendbuf: Device sim0 cannot be suspended/), 8],
   "host.doctor": ["", expect.any(Number)],
+  "delegations.resume": [expect.stringMatching(/^lendbuf: Delegation \d+ is offered/), 5],
   "delegations.extend": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],

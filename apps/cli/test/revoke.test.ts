@@ -165,3 +165,57 @@ describe("release", () => {
     expect(code).toBe(0);
   });
 });
+
+describe("panic", () => {
+  it("ends what has the tag, says how it went, and leaves the rest", async () => {
+    await agent.run(
+      "define",
+      "lab/a",
+      "--device",
+      "sim0",
+      "--region",
+      "2",
+      "--range",
+      "4MiB+64KiB",
+      "--tag",
+      "bench-3",
+    );
+    const { id, holder } = await claimed("lab/a");
+    const other = await delegate("sim0/ch1");
+
+    const { code, stdout } = await agent.run("panic", "--tag", "bench-3", "--yes");
+
+    expect(stdout).toMatch(/^Revoked 1, cancelled 0, in \d+\.\d ms\.\n$/);
+    expect(code).toBe(0);
+    await holder.ended;
+    expect(await agent.json<Delegation>("delegations", "get", id)).toMatchObject({ state: "revoked", reason: "panic" });
+    expect(await agent.json<Delegation>("delegations", "get", other)).toMatchObject({ state: "offered" });
+    await agent.run("undefine", "lab/a");
+  });
+
+  it("exits with 9 and names what remains while a device does not answer, and says meanwhile that it waits", async () => {
+    const { id, holder } = await claimed("sim0/ch0");
+    const { devices } = await agent.json<Status>("status");
+    const warden = devices[0]!.warden!.pid;
+    process.kill(warden, "SIGSTOP");
+
+    const { code, stdout, stderr } = await agent.run("panic", "--device", "sim0", "--yes");
+    process.kill(warden, "SIGCONT");
+
+    expect(stderr).toContain("Waiting for the kernel to confirm the end of 1 delegation.");
+    expect(stdout).toMatch(/^Revoked 0, cancelled 0, in \d+\.\d ms\. 1 not confirmed by the kernel yet:$/m);
+    expect(stdout).toMatch(new RegExp(`^ *${id} {2}sim0/ch0 +uid:\\d+ +waits: the kernel has not answered yet`, "m"));
+    expect(code).toBe(9);
+    await holder.ended;
+  });
+
+  it("needs --yes where there is no terminal to ask on, and ends nothing", async () => {
+    const id = await delegate("sim0/ch0", "--to", SOMEBODY);
+
+    const { code, stderr } = await agent.run("panic", "--account", SOMEBODY);
+
+    expect(stderr).toContain("Add --yes");
+    expect(code).toBe(2);
+    expect(await agent.json<Delegation>("delegations", "get", id)).toMatchObject({ state: "offered" });
+  });
+});

@@ -189,4 +189,26 @@ describe.skipIf(!hasBrowser)(`lending from a browser${browserNeeded}`, () => {
     await page.mouse.up();
     expect(await program.read(0, 4)).toBe("EFAULT");
   });
+
+  it("ends all of an account after it was shown what that hits, and nobody else's", async () => {
+    const connection = await agent.connect();
+    const theirs = await connection.call("delegations.request", { buffer: "sim0/ch1", account: "uid:4711" });
+    const other = await connection.call("delegations.request", { buffer: "sim0/ch2" });
+    const page = await visitors.visit(agent);
+    await page.getByRole("button", { name: "Revoke a part" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("one account").click();
+    await see(dialog.getByRole("button", { name: "Revoke", exact: true })).toBeDisabled();
+    await dialog.getByLabel("Which account").fill("uid:4711");
+
+    await see(dialog.getByRole("heading", { name: "This ends 1 delegation" })).toBeVisible();
+    await see(dialog.getByRole("listitem")).toContainText("sim0/ch1");
+    await dialog.getByRole("button", { name: "Revoke 1" }).click();
+
+    await see(dialog.getByText(/^0 delegations revoked, 1 cancelled in \d+\.\d ms. Nothing remains.$/)).toBeVisible();
+    const stateOf = async (id: number) => (await connection.call("delegations.get", { id })).state;
+    expect([await stateOf(theirs.id), await stateOf(other.id)]).toEqual(["cancelled", "offered"]);
+    await connection.call("delegations.revokeAll");
+    connection.close();
+  });
 });

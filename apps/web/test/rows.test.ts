@@ -10,11 +10,13 @@ const buffer = (name: string): BufferView => ({
   ranges: [{ offset: 0, length: 4096 }],
   share: "exclusive",
   scrub: "none",
+  tags: [],
   description: "a ring",
   state: "free",
   current: [],
   occupied: 0,
   waiting: 0,
+  held: null,
   size: 4096,
   builtin: true,
 });
@@ -60,7 +62,7 @@ it("an end that nobody can prove is trouble, never revoked", () => {
 });
 
 it("a buffer in use by those whom the caller may not see is not free", () => {
-  const taken = { name: "sim0/a", state: "lent", current: [], occupied: 2, waiting: 0 } as const;
+  const taken = { name: "sim0/a", state: "lent", current: [], occupied: 2, waiting: 0, held: null } as const;
 
   const [a] = bufferRows([buffer("sim0/a")], { items: [{ ...taken, current: [] }], total: 1 }, undefined);
 

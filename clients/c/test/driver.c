@@ -208,6 +208,7 @@ static bool obey_about_agent(char* words, int at) {
   }
   if (sscanf(words, "event %" SCNd64, &ms) == 1) return next_event(ms), true;
   if (sscanf(words, "await %n", &at) == 0 && at) return await_state(words + at), true;
+  if (sscanf(words, "resume %" SCNd64, &ms) == 1) return answer(line, lendbuf_resume(agent, ms), ""), true;
   if (sscanf(words, "poll %" SCNd64, &ms) == 1) return wait_for_input((int)ms), true;
   if (sscanf(words, "timeout %" SCNd64, &ms) == 1) return lendbuf_set_timeout(agent, ms), strcpy(line, "ok"), true;
   if (strcmp(words, "close") == 0) return lendbuf_close(agent), agent = NULL, strcpy(line, "ok"), true;

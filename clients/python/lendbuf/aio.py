@@ -75,6 +75,8 @@ class Client:
         if method in LENDING:
             raise ValueError(f"{method} answers with a descriptor. Use {method.split('.')[1]}().")
         result = await self._connection.ask(method, input)
+        if method == "delegations.release":
+            self._connection.let_go(input.get("id"))
         if isinstance(result, dict) and result.keys() == {"subscription"}:
             self._connection.post("cancel", {"id": result["subscription"]})
             raise ValueError(f"{method} goes on telling. Use subscribe().")
@@ -160,7 +162,8 @@ class Client:
         except Error:
             self._give_back(reply)
             raise
-        return Lease(self, *lent)
+        self._connection.hold(lent.delegation["id"], lent.resume_ms)
+        return Lease(self, lent.delegation, lent.fd, lent.size)
 
     def _give_back(self, reply: Reply) -> None:
         close_all(reply.fds)
@@ -286,6 +289,7 @@ class Lease(Lent):
         if self._memory is None or self._is_closed:
             return
         self._warn_of_leak()
+        self._client._connection.let_go(self.id)
         self._client._connection.post("delegations.release", {"id": self.id})
 
     async def _record(self, method: str, **input: object) -> Delegation:

@@ -4,13 +4,14 @@ import asyncio
 import socket
 from collections import deque
 from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Deque, Mapping, Optional, Tuple, Type
+from typing import Any, AsyncIterator, Callable, Deque, Dict, Mapping, Optional, Tuple, Type
 
+from .comeback import Return, come_back
 from .errors import AgentError, ConnectionLost, Error, NoAnswer
-from .exchange import EndOfFeed, Exchange, Feed, Receiver, Reply
+from .exchange import EVENTS, EndOfFeed, Exchange, Feed, Receiver, Reply
 from .forks import disown_in_child, why_lost
 from .inputs import CANCEL_S
-from .places import open_socket
+from .places import open_socket, peer_uid
 from .versions import may_be_skew, skew
 from .wire import close_all, receive
 
@@ -22,21 +23,24 @@ async def open_connection(path: Optional[str], timeout: float) -> "Tuple[str, Co
     """Where it is connected to, and the connection. Raises NoAgent."""
     loop = asyncio.get_running_loop()
     place, connection = await loop.run_in_executor(None, open_socket, path)  # it may wait for a place in the backlog
-    return place, Connection(connection, timeout, loop)
+    return place, Connection(connection, timeout, loop, place)
 
 
 class Connection:
-    """Takes over a connected socket."""
+    """Takes over a connected socket. Where the agent may be followed by another, it comes back to that one."""
 
-    def __init__(self, connection: socket.socket, timeout: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, connection: socket.socket, timeout: float, loop: asyncio.AbstractEventLoop, path: str) -> None:
         #: Seconds that the agent has to answer.
         self.timeout = timeout
         self._loop = loop
         self._socket = connection
         self._exchange = Exchange()
         self._unsent: Deque[bytes] = deque()
-        connection.setblocking(False)
-        loop.add_reader(connection, self._on_readable)
+        self._path = path
+        #: By delegation, for how many seconds it is worth coming back for it.
+        self._held: Dict[int, float] = {}
+        self._return: "Optional[asyncio.Future[Any]]" = None
+        self._listen(connection)
         disown_in_child(self)
 
     async def ask(self, method: str, input: Mapping[str, Any], timeout: Optional[float] = None) -> Any:
@@ -79,6 +83,14 @@ class Connection:
         if self._exchange.lost is None:
             self._send(self._exchange.request(method, input)[1])
 
+    def hold(self, id: int, resume_ms: Optional[int]) -> None:
+        """A delegation for which to come back where the agent is lost."""
+        if resume_ms is not None:
+            self._held[id] = resume_ms / 1000
+
+    def let_go(self, id: Any) -> None:
+        self._held.pop(id, None)
+
     def forget(self, id: int) -> bool:
         """Nobody waits for its reply or its events any more. False where nobody did."""
         return self._exchange.forget(id)
@@ -87,11 +99,48 @@ class Connection:
         """Idempotent."""
         if self._exchange.lost is not None:
             return
-        if not self._loop.is_closed():
+        self._shut()
+        self._exchange.lose(why)
+
+    def _listen(self, connection: socket.socket) -> None:
+        self._socket = connection
+        connection.setblocking(False)
+        self._loop.add_reader(connection, self._on_readable)
+
+    def _shut(self) -> None:
+        if not self._loop.is_closed() and self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
         self._socket.close()
-        self._exchange.lose(why)
+
+    def _leave(self, why: Optional[str]) -> None:
+        """The agent has gone."""
+        if not self._held:
+            return self.close(why)
+        uid, seconds = peer_uid(self._socket), max(self._held.values())
+        self._shut()
+        self._unsent.clear()
+        self._exchange.interrupt(why)
+        # A copy, for the thread in which it waits.
+        held = list(self._held)
+        self._return = self._loop.run_in_executor(
+            None,
+            lambda: come_back(
+                self._path, uid, lambda: held, seconds, self.timeout, lambda: self._exchange.lost is not None
+            ),
+        )
+        self._return.add_done_callback(lambda back: self._go_on(back.result()))
+
+    def _go_on(self, back: Optional[Return]) -> None:
+        self._return = None
+        if back is None:
+            return self.close(None)
+        if self._exchange.lost is not None:
+            return back.connection.close()
+        self._held = {id: seconds for id, seconds in self._held.items() if id in back.resumed}
+        self._unsent.extendleft(reversed(self._exchange.begin_anew()))
+        self._listen(back.connection)
+        self._on_writable()
 
     def after_fork(self) -> None:
         """In the child, which has no event loop: its copy of the socket would keep the parent's delegations alive."""
@@ -113,7 +162,7 @@ class Connection:
 
     def _send(self, packet: bytes) -> None:
         self._unsent.append(packet)
-        if len(self._unsent) == 1:
+        if len(self._unsent) == 1 and self._return is None:
             self._on_writable()
 
     def _on_writable(self) -> None:
@@ -138,9 +187,9 @@ class Connection:
             except ConnectionResetError:
                 continue  # it left requests unread. Its last packet comes after this, and says why
             except (ConnectionLost, OSError) as error:
-                return self.close(str(error))
+                return self._leave(str(error))
             if packet is None:
-                return self.close(None)
+                return self._leave(None)
             self._exchange.take(packet)
 
 
@@ -166,7 +215,7 @@ class Subscription(AsyncIterator[Any]):
     def __init__(self, connection: Connection, method: str, input: Mapping[str, Any]) -> None:
         self._connection = connection
         self._news = asyncio.Event()
-        self._feed = WokenFeed(method != "audit.watch", self._news.set)
+        self._feed = WokenFeed(method not in EVENTS, self._news.set)
         self._id = connection.begin(method, input, self._feed.take_reply, self._feed)
 
     async def __anext__(self) -> Any:

@@ -21,7 +21,7 @@ def connect(path: Optional[str] = None, timeout: float = 30.0) -> "Client":
     `timeout`: seconds that the agent has to answer a call; standing in line does not count.
     """
     place, connection = open_socket(path)
-    return Client(place, Connection(connection, timeout))
+    return Client(place, Connection(connection, timeout, place))
 
 
 class Client:
@@ -40,6 +40,8 @@ class Client:
         if method in LENDING:
             raise ValueError(f"{method} answers with a descriptor. Use {method.split('.')[1]}().")
         result = self._connection.ask(method, input)
+        if method == "delegations.release":
+            self._connection.let_go(input.get("id"))
         if isinstance(result, dict) and result.keys() == {"subscription"}:
             self._connection.post("cancel", {"id": result["subscription"]})
             raise ValueError(f"{method} goes on telling. Use subscribe().")
@@ -133,7 +135,8 @@ class Client:
         except Error:
             self._give_back(replies[0])
             raise
-        return Lease(self, *lent)
+        connection.hold(lent.delegation["id"], lent.resume_ms)
+        return Lease(self, lent.delegation, lent.fd, lent.size)
 
     def _give_up(self, id: int, replies: List[Reply]) -> None:
         """What is granted although nobody waits for it any more goes back."""

@@ -4,25 +4,35 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
+from .comeback import Return, come_back
 from .errors import AgentError, ConnectionLost, Error, NoAnswer
 from .exchange import Exchange, Feed, Receiver, Reply
 from .forks import disown_in_child, why_lost
+from .places import peer_uid
 from .versions import may_be_skew, skew
 from .wire import close_all, receive
 
 
 class Connection:
-    """Takes over a connected socket. No thread reads it: whoever waits for a packet first reads for all who wait."""
+    """Takes over a connected socket. No thread reads it: whoever waits for a packet first reads for all who wait.
 
-    def __init__(self, connection: socket.socket, timeout: float) -> None:
+    Where the agent may be followed by another, a thread comes back to that one, and calls wait for it meanwhile.
+    """
+
+    def __init__(self, connection: socket.socket, timeout: float, path: str) -> None:
         #: Seconds that the agent has to answer.
         self.timeout = timeout
         self._socket = connection
         self._exchange = Exchange()
         self._turn = threading.Condition()
         self._is_read = False
+        self._path = path
+        #: By delegation, for how many seconds it is worth coming back for it.
+        self._held: Dict[int, float] = {}
+        self._is_away = False
+        self._keeper: Optional[threading.Thread] = None
         disown_in_child(self)
 
     def ask(self, method: str, input: Mapping[str, Any], timeout: Optional[float] = None) -> Any:
@@ -53,6 +63,20 @@ class Connection:
         except ConnectionLost:
             pass
 
+    def hold(self, id: int, resume_ms: Optional[int]) -> None:
+        """A delegation for which to come back where the agent is lost."""
+        if resume_ms is None:
+            return
+        with self._turn:
+            self._held[id] = resume_ms / 1000
+            if self._keeper is None:
+                name = f"lendbuf connection to {self._path}"
+                self._keeper = threading.Thread(target=self._keep, name=name, daemon=True)
+                self._keeper.start()
+
+    def let_go(self, id: Any) -> None:
+        self._held.pop(id, None)
+
     def replace(self, id: int, receiver: Receiver) -> None:
         """Who gets the reply instead, where it has not come yet."""
         self._exchange.replace(id, receiver)
@@ -71,7 +95,7 @@ class Connection:
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
                     return False
-                if self._is_read:
+                if self._is_read or self._is_away:
                     self._turn.wait(left)
                 else:
                     self._read_for_all(left, events)
@@ -112,6 +136,8 @@ class Connection:
     def _try_send(self, packet: bytes) -> bool:
         if self._exchange.lost is not None:
             raise ConnectionLost(str(self._exchange.lost))
+        if self._is_away:
+            return False
         try:
             self._socket.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
@@ -151,11 +177,64 @@ class Connection:
         except ConnectionResetError:
             return  # it left requests unread. Its last packet comes after this, and says why
         except (ConnectionLost, OSError) as error:
-            return self._lose(str(error))
+            return self._leave(str(error))
         if packet is None:
-            self._lose(None)
+            self._leave(None)
         else:
             self._exchange.take(packet)
+
+    def _leave(self, why: Optional[str]) -> None:
+        """The agent has gone."""
+        if not self._held:
+            return self._lose(why)
+        self._is_away = True
+        self._exchange.interrupt(why)
+        self._turn.notify_all()
+
+    def _keep(self) -> None:
+        while self._await_end():
+            self._come_back()
+
+    def _await_end(self) -> bool:
+        """Until the agent has gone; False where the connection is over."""
+        with self._turn:
+            fd = self._socket.fileno()
+        if fd >= 0:
+            poll = select.poll()
+            poll.register(fd, select.POLLRDHUP)
+            poll.poll()
+        with self._turn:
+            while self._exchange.lost is None and not self._is_away:
+                if self._is_read:
+                    self._turn.wait()
+                else:
+                    self._take_next()  # what it had still sent, and then the end
+            return self._exchange.lost is None
+
+    def _come_back(self) -> None:
+        uid, seconds = peer_uid(self._socket), max(self._held.values(), default=0)
+        back = come_back(
+            self._path, uid, lambda: self._held, seconds, self.timeout, lambda: self._exchange.lost is not None
+        )
+        with self._turn:
+            if back is None:
+                self._lose(None)
+            elif self._exchange.lost is not None:
+                back.connection.close()
+            else:
+                self._go_on(back)
+
+    def _go_on(self, back: Return) -> None:
+        self._held = {id: seconds for id, seconds in self._held.items() if id in back.resumed}
+        self._socket.close()
+        self._socket = back.connection
+        self._is_away = False
+        try:
+            for packet in self._exchange.begin_anew():
+                self._socket.send(packet, socket.MSG_NOSIGNAL)
+        except OSError:
+            pass  # it has gone again: that is seen next
+        self._turn.notify_all()
 
     def _lose(self, why: Optional[str]) -> None:
         if self._exchange.lost is not None:
@@ -173,5 +252,6 @@ class Connection:
         """In the child: its copy of the socket would keep the parent's delegations alive beyond the parent."""
         self._turn = threading.Condition()  # another thread of the parent may hold the old one
         self._is_read = False
+        self._is_away = False
         self._socket.close()
         self._exchange.lose(why_lost())

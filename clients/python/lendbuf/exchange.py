@@ -24,6 +24,8 @@ class Claimed(NamedTuple):
     delegation: Delegation
     fd: int
     size: int
+    #: For how long it is worth coming back where the agent is lost; None: the lease ends with the agent.
+    resume_ms: Optional[int]
 
 
 def claimed(reply: Reply) -> Claimed:
@@ -32,7 +34,7 @@ def claimed(reply: Reply) -> Claimed:
         raise reply.error
     try:
         place = list(reply.result["fds"]).index("export")
-        lent = Claimed(reply.result["delegation"], reply.fds[place], int(reply.result["size"]))
+        lent = Claimed(reply.result["delegation"], reply.fds[place], int(reply.result["size"]), reply.result.get("resumeMs"))
     except (LookupError, TypeError, ValueError) as error:
         raise Error(
             "The agent's reply brought no descriptor, or not as this client knows it: "
@@ -42,10 +44,16 @@ def claimed(reply: Reply) -> Claimed:
     return lent
 
 
+# Subscriptions to events, each of which counts; of a state only the latest does.
+EVENTS = ("audit.watch", "audit.export")
+
+
 class Feed:
     """What a subscription delivers, until it ends. Values wait here for a slow reader: all, or only the latest."""
 
     def __init__(self, latest_only: bool) -> None:
+        #: It tells states, of which those that were overtaken may be missed.
+        self.latest_only = latest_only
         self._values: Deque[Any] = deque(maxlen=1 if latest_only else None)
         self._end: Optional[Exception] = None
 
@@ -86,6 +94,8 @@ class Exchange:
         self.lost: Optional[ConnectionLost] = None
         self._pending: Dict[int, Receiver] = {}
         self._feeds: Dict[int, Feed] = {}
+        #: By which request each feed began.
+        self._asked: Dict[int, bytes] = {}
         self._ids = count(1)
         self._complaint: Optional[str] = None
 
@@ -101,6 +111,7 @@ class Exchange:
             self._pending[id] = receiver
         if feed is not None:
             self._feeds[id] = feed
+            self._asked[id] = packet
         return id, packet
 
     def replace(self, id: int, receiver: Receiver) -> None:
@@ -111,6 +122,7 @@ class Exchange:
     def forget(self, id: int) -> bool:
         """Nobody waits for its reply or its events any more. False where nobody did."""
         receiver, feed = self._pending.pop(id, None), self._feeds.pop(id, None)
+        self._asked.pop(id, None)
         return receiver is not None or feed is not None
 
     def take(self, packet: Packet) -> None:
@@ -139,6 +151,20 @@ class Exchange:
             receiver(Reply(None, ConnectionLost(str(self.lost)), []))
         for feed in feeds.values():
             feed.end(ConnectionLost(str(self.lost)))
+
+    def interrupt(self, why: Optional[str]) -> None:
+        """The agent has gone, and another may follow: who waits for a reply hears of it, feeds of states wait."""
+        lost = self._complaint or why or "The connection to the agent was lost; what was asked may be done or not."
+        for id in [id for id, feed in self._feeds.items() if not feed.latest_only]:
+            self._feeds.pop(id).end(ConnectionLost(lost))  # it alone would miss something
+        for id in [id for id in self._pending if id not in self._feeds]:
+            self._pending.pop(id)(Reply(None, ConnectionLost(lost), []))
+
+    def begin_anew(self) -> List[bytes]:
+        """The packets by which the feeds begin once more, at another agent."""
+        for id, feed in self._feeds.items():
+            self._pending[id] = feed.take_reply
+        return [self._asked[id] for id in self._feeds]
 
     def _take_reply(self, id: int, packet: Packet) -> None:
         message = packet.message

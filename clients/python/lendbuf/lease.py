@@ -143,6 +143,7 @@ class Lease(Lent):
         if self._memory is None or self._is_closed:
             return
         self._warn_of_leak()
+        self._client._connection.let_go(self.id)
         self._client._connection.post("delegations.release", {"id": self.id})
         self._leave_client()
 

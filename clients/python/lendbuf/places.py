@@ -32,7 +32,7 @@ def open_socket(path: Optional[str] = None) -> Tuple[str, socket.socket]:
     failures: List[Tuple[str, OSError]] = []
     for place in places:
         try:
-            connection = _connect(place)
+            connection = connect_to(place)
         except OSError as error:
             failures.append((place, error))
             continue
@@ -43,7 +43,8 @@ def open_socket(path: Optional[str] = None) -> Tuple[str, socket.socket]:
     raise _no_agent(failures)
 
 
-def _connect(path: str) -> socket.socket:
+def connect_to(path: str) -> socket.socket:
+    """Raises OSError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, BACKLOG_WAIT)
@@ -54,8 +55,14 @@ def _connect(path: str) -> socket.socket:
     return connection
 
 
+def peer_uid(connection: socket.socket) -> int:
+    """Whose agent it is, as the kernel knows it."""
+    size = struct.calcsize("3i")
+    return int(struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[1])
+
+
 def _refuse_stranger(path: str, connection: socket.socket) -> None:
-    owner = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[1]
+    owner = peer_uid(connection)
     if owner in (os.getuid(), 0):
         return
     connection.close()

@@ -1,6 +1,6 @@
 """What the agent answers with, as docs/protocol.md defines it. A newer agent may add fields."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, TypedDict
+from typing import Any, Dict, List, NamedTuple, Optional, TypedDict, Union
 
 
 class Process(TypedDict):
@@ -82,20 +82,32 @@ class Occupant(TypedDict):
     expiresAt: Optional[int]
 
 
+class Pattern(TypedDict):
+    pattern: str
+    width: int
+
+
+class Hold(TypedDict):
+    reason: str
+    since: int
+
+
 class BufferView(TypedDict):
     name: str
     device: str
     region: int
     ranges: List[Range]
     share: str
-    scrub: str
+    scrub: Union[str, Pattern]
     description: str
+    tags: List[str]
     size: int
     builtin: bool
     state: str
     current: List[Occupant]
     occupied: int
     waiting: int
+    held: Optional[Hold]
 
 
 class Rung(TypedDict):

@@ -5,7 +5,7 @@ from typing import Any, Iterator, Mapping, Optional, Type
 
 from .connection import Connection
 from .errors import NoAnswer
-from .exchange import EndOfFeed, Feed
+from .exchange import EVENTS, EndOfFeed, Feed
 
 
 class Subscription(Iterator[Any]):
@@ -13,7 +13,7 @@ class Subscription(Iterator[Any]):
 
     def __init__(self, connection: Connection, method: str, input: Mapping[str, Any]) -> None:
         self._connection = connection
-        self._feed = Feed(latest_only=method != "audit.watch")
+        self._feed = Feed(latest_only=method not in EVENTS)
         self._id, packet = connection.prepare(method, input, self._feed.take_reply, self._feed)
         try:
             connection.send(packet)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,10 +33,15 @@ class Agent:
         self.folder = tempfile.mkdtemp(prefix="lendbuf-test-")
         os.chmod(self.folder, 0o755)
         self.socket = os.path.join(self.folder, "agent.sock")
+        self.arguments = arguments
+        self.start()
+
+    def start(self) -> None:
+        """Also after a kill: the next agent on the same folder."""
         node = os.environ.get("LENDBUF_TEST_NODE") or shutil.which("node") or "node"
         places = ["--port", "0", "--state", os.path.join(self.folder, "state"), "--socket", self.socket]
         self.process = subprocess.Popen(
-            [node, str(MAIN), *places, *arguments],
+            [node, str(MAIN), *places, *self.arguments],
             env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -57,9 +63,11 @@ class Agent:
         """Without a word."""
         self.process.kill()
         self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def stop(self) -> None:
-        self.process.terminate()
+        self.process.send_signal(signal.SIGINT)  # with all that it lent
         self.process.wait(10)
         assert self.process.stdout is not None
         self.process.stdout.close()

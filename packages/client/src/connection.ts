@@ -1,10 +1,13 @@
 import { closeSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { isSystemError, type PacketSocket, type Peer, type SystemError } from "@lendbuf/native/addon";
 import type { Claimed, Input, Output, Subscription } from "@lendbuf/shared/api";
+import { EVENTS } from "@lendbuf/shared/procedures";
 import type { Arguments, CallOptions, Calls, LendingCall, PlainCall } from "./calls.ts";
-import { ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
+import { AgentError, ConnectionLost, errorFromWire, type WireError } from "./errors.ts";
 import { Feed } from "./feed.ts";
 import { Lease } from "./lease.ts";
+import { reconnect } from "./reconnect.ts";
 import { type BorrowTerms, borrowInput, inPatience } from "./terms.ts";
 
 interface Pending {
@@ -21,17 +24,35 @@ interface Packet {
   params?: { subscription: number; data?: unknown; done?: boolean; error?: WireError };
 }
 
-/** A connection to an agent. Delegations that are claimed through it end with it, unless they are kept. */
+/** Between two attempts to take up what another agent was to take over. */
+const COME_BACK_MS = 50;
+
+interface Following {
+  feed: Feed<unknown>;
+  method: Subscription;
+  input: unknown;
+  /** Takes the answer to its request. */
+  asked: Pending;
+}
+
+/**
+ * A connection to an agent. Delegations that are claimed through it end with it, unless they are kept. Where the agent may be followed
+ * by another that takes over what it lent, a connection with leases comes back by itself: what was under way rejects with
+ * ConnectionLost, what is asked meanwhile waits, and subscriptions go on, but for the audit's.
+ */
 export class Connection implements Calls {
   /** Where the agent listens. */
   readonly path: string;
-  /** The agent's process, as the kernel knows it. */
-  readonly agent: Peer;
   /** Resolves, and never rejects, when the connection has ended: with the reason, or with undefined after close(). */
   readonly closed: Promise<ConnectionLost | undefined>;
-  readonly #socket: PacketSocket;
+  #socket: PacketSocket;
   readonly #pending = new Map<number, Pending>();
-  readonly #feeds = new Map<number, Feed<unknown>>();
+  readonly #feeds = new Map<number, Following>();
+  /** By delegation, for how long it is worth coming back for it. */
+  readonly #held = new Map<number, number>();
+  /** What is to be sent when the agent is there again; undefined while it is. */
+  #away: string[] | undefined;
+  #isRef = true;
   #resolveClosed!: (reason: ConnectionLost | undefined) => void;
   #lastId = 0;
   #lost: ConnectionLost | undefined;
@@ -41,23 +62,23 @@ export class Connection implements Calls {
   /** Takes over a connected socket that was not started. */
   constructor(path: string, socket: PacketSocket) {
     this.path = path;
-    this.agent = socket.peer;
     this.#socket = socket;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    socket.start({
-      encoding: "utf8",
-      acceptFds: true,
-      onPacket: (text, fds) => this.#receive(text, fds),
-      onClose: (error) => this.#onClose(error),
-    });
+    this.#use(socket);
+  }
+
+  /** The agent's process, as the kernel knows it. */
+  get agent(): Peer {
+    return this.#socket.peer;
   }
 
   /** Rejects with an AgentError, a RemoteSystemError, ConnectionLost, or the signal's reason. */
   call<M extends PlainCall>(method: M, ...[input, options]: Arguments<M>): Promise<Output<M>> {
     return this.#request(method, input, options, (result: Output<M>, fds) => {
       closeAll(fds);
+      if (method === "delegations.release") this.#held.delete((input as Input<"delegations.release">).id);
       return result;
     });
   }
@@ -92,20 +113,21 @@ export class Connection implements Calls {
       feed.end(signal?.reason);
     };
     const feed = new Feed<Output<M>>({
-      latestOnly: method !== "audit.watch",
+      latestOnly: !EVENTS.includes(method),
       onReturn: () => {
         signal?.removeEventListener("abort", onAbort);
         this.#unsubscribe(id);
       },
     });
-    const id = this.#send(method, input, {
+    const asked: Pending = {
       resolve: (_result, fds) => closeAll(fds),
       reject: (error) => {
         this.#feeds.delete(id);
         feed.end(error);
       },
-    });
-    this.#feeds.set(id, feed as Feed<unknown>);
+    };
+    const id = this.#send(method, input, asked);
+    this.#feeds.set(id, { feed: feed as Feed<unknown>, method, input, asked });
     signal?.addEventListener("abort", onAbort, { once: true });
     return feed;
   }
@@ -123,10 +145,12 @@ export class Connection implements Calls {
 
   /** Whether the open connection keeps the process alive; true at first. */
   ref(): void {
+    this.#isRef = true;
     this.#socket.ref();
   }
 
   unref(): void {
+    this.#isRef = false;
     this.#socket.unref();
   }
 
@@ -136,6 +160,7 @@ export class Connection implements Calls {
       closeAll(others);
       if (fd === undefined) throw new Error(`The agent's reply to ${method} brought no descriptor.`);
       const { id } = claimed.delegation;
+      if (claimed.resumeMs) this.#held.set(id, claimed.resumeMs);
       return new Lease(claimed, fd, {
         giveBack: () => this.call("delegations.release", { id }),
         get: () => this.call("delegations.get", { id }),
@@ -184,13 +209,19 @@ export class Connection implements Calls {
   #send(method: string, params: unknown, pending: Pending): number {
     if (this.#lost) throw new ConnectionLost(this.#lost.message);
     const id = ++this.#lastId;
+    const packet = packetOf(id, method, params);
+    if (this.#away) this.#away.push(packet);
+    else this.#put(packet);
+    this.#pending.set(id, pending);
+    return id;
+  }
+
+  #put(packet: string): void {
     try {
-      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+      this.#socket.send(packet);
     } catch (error) {
       if (!isHungUp(error)) throw error; // or else the end follows, with what the agent said last
     }
-    this.#pending.set(id, pending);
-    return id;
   }
 
   #cancel(id: number): void {
@@ -226,11 +257,11 @@ export class Connection implements Calls {
   }
 
   #onEvent({ subscription, data, done, error }: NonNullable<Packet["params"]>): void {
-    const feed = this.#feeds.get(subscription);
-    if (!done && !error) feed?.push(data);
+    const following = this.#feeds.get(subscription);
+    if (!done && !error) following?.feed.push(data);
     else {
       this.#feeds.delete(subscription);
-      feed?.end(error && errorFromWire(error));
+      following?.feed.end(error && errorFromWire(error));
     }
   }
 
@@ -238,7 +269,86 @@ export class Connection implements Calls {
     const why = this.#complaint ?? cause?.message;
     const message = `The connection to the agent at ${this.path} was lost${why ? `: ${why}` : "."}`;
     const lost = new ConnectionLost(message, cause && { cause });
-    this.#end(lost, lost);
+    this.#rejectPending(lost);
+    if (this.#away) return; // while it was coming back: it tries again
+    if (this.#held.size > 0) void this.#comeBack(lost);
+    else this.#end(lost, lost);
+  }
+
+  /** Subscriptions wait for the agent's return. */
+  #rejectPending(lost: ConnectionLost): void {
+    for (const [id, pending] of this.#pending) {
+      const following = this.#feeds.get(id);
+      if (following && following.method !== "audit.watch") continue;
+      this.#pending.delete(id);
+      pending.reject(lost);
+    }
+    for (const [id, { feed, method }] of this.#feeds) {
+      if (method !== "audit.watch") continue; // it alone would miss something
+      this.#feeds.delete(id);
+      feed.end(lost);
+    }
+  }
+
+  /** The agent is gone, and another may take over what we hold. */
+  async #comeBack(lost: ConnectionLost): Promise<void> {
+    this.#away = [];
+    const { path } = this;
+    const { uid } = this.agent;
+    const until = performance.now() + Math.max(...this.#held.values());
+    while (!this.#lost) {
+      const place = { path, uid, until, isOver: () => this.#lost !== undefined, isRef: () => this.#isRef };
+      const socket = await reconnect(place);
+      if (this.#lost) return socket?.close();
+      if (!socket) return this.#end(lost, lost);
+      this.#use(socket);
+      if (await this.#resumeAll()) return this.#goOn();
+      if (performance.now() >= until) return this.#end(lost, lost);
+      await delay(COME_BACK_MS, undefined, { ref: this.#isRef });
+    }
+  }
+
+  /** False where the agent was lost once more. */
+  async #resumeAll(): Promise<boolean> {
+    const resume = async (id: number) => {
+      try {
+        await new Promise((resolve, reject) => {
+          const request = ++this.#lastId;
+          this.#pending.set(request, { resolve, reject });
+          this.#put(packetOf(request, "delegations.resume", { id }));
+        });
+        return true;
+      } catch (error) {
+        if (!(error instanceof AgentError)) return false;
+        this.#held.delete(id); // it has ended: whoever touches the memory, or follows it, hears why
+        return true;
+      }
+    };
+    const resumed = await Promise.all([...this.#held.keys()].map(resume));
+    return !resumed.includes(false);
+  }
+
+  #goOn(): void {
+    const waiting = this.#away ?? [];
+    this.#away = undefined;
+    const isWaiting = new Set(waiting);
+    for (const [id, { method, input, asked }] of this.#feeds) {
+      const packet = packetOf(id, method, input);
+      this.#pending.set(id, asked);
+      if (!isWaiting.has(packet)) this.#put(packet);
+    }
+    for (const packet of waiting) this.#put(packet);
+  }
+
+  #use(socket: PacketSocket): void {
+    this.#socket = socket;
+    if (!this.#isRef) socket.unref();
+    socket.start({
+      encoding: "utf8",
+      acceptFds: true,
+      onPacket: (text, fds) => this.#receive(text, fds),
+      onClose: (error) => this.#onClose(error),
+    });
   }
 
   #breakOff(message: string): void {
@@ -254,9 +364,13 @@ export class Connection implements Calls {
     this.#pending.clear();
     this.#feeds.clear();
     for (const call of pending) call.reject(lost);
-    for (const feed of feeds) feed.end(lost);
+    for (const { feed } of feeds) feed.end(lost);
     this.#resolveClosed(reason);
   }
+}
+
+function packetOf(id: number, method: string, params: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", id, method, params });
 }
 
 function isHungUp(error: unknown): boolean {

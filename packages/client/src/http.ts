@@ -1,5 +1,5 @@
 import type { Output, Subscription } from "@lendbuf/shared/api";
-import { PROCEDURES } from "@lendbuf/shared/procedures";
+import { EVENTS, PROCEDURES } from "@lendbuf/shared/procedures";
 import type { Arguments, Calls, PlainCall } from "./calls.ts";
 import { DoorRefusal, errorFromWire, NoAgent, unreachable, type WireError } from "./errors.ts";
 import { Feed } from "./feed.ts";
@@ -42,7 +42,7 @@ export class HttpAgent implements Calls {
   subscribe<M extends Subscription>(method: M, ...[input, options]: Arguments<M>): AsyncIterableIterator<Output<M>> {
     options?.signal?.throwIfAborted();
     const stop = new AbortController();
-    const feed = new Feed<Output<M>>({ latestOnly: method !== "audit.watch", onReturn: () => stop.abort() });
+    const feed = new Feed<Output<M>>({ latestOnly: !EVENTS.includes(method), onReturn: () => stop.abort() });
     const cancel = () => {
       stop.abort();
       feed.end(options?.signal?.reason);

@@ -24,7 +24,7 @@ function gyp(command, ...options) {
 
 /** All that the makefiles depend on and make does not see; whatever else changes is make's business. */
 function configuration() {
-  const sources = ["addon", "common", "holders", "warden"].flatMap(sourcesOf);
+  const sources = ["addon", "common", "holders", "hook", "warden"].flatMap(sourcesOf);
   const gypFile = readFileSync(join(root, "binding.gyp"), "utf8");
   return JSON.stringify({ root, node: process.version, prefix, sources, gypFile });
 }

@@ -116,6 +116,11 @@ interface Addon {
   raiseFileLimit(wanted: number): number;
   /** memfd_create(MFD_CLOEXEC | MFD_ALLOW_SEALING) of so many bytes. */
   createMemfd(name: string, size: number): number;
+  /**
+   * Sends one datagram to the unix socket that is bound to a path, or where it begins with "@" to that abstract name, without waiting:
+   * EAGAIN where its queue is full. ENOENT, ECONNREFUSED (nobody has it open), EACCES, EMSGSIZE.
+   */
+  sendDatagram(path: string, bytes: Uint8Array): void;
 }
 
 const require = createRequire(import.meta.url);
@@ -132,6 +137,7 @@ export const {
   tryLock,
   raiseFileLimit,
   createMemfd,
+  sendDatagram,
 } = addon;
 
 /** Whether something thrown is what a system call answered. */

@@ -21,6 +21,11 @@ export function wardenPath(): string {
   return process.env.LENDBUF_WARDEN ?? built("lendbuf-warden");
 }
 
+/** The program that runs an operator's with nothing of ours. */
+export function hookPath(): string {
+  return built("lendbuf-hook");
+}
+
 /** The program that looks at /proc for the agent. */
 export function holdersPath(): string {
   return built("lendbuf-holders");

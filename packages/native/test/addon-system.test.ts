@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
-import { createMemfd, isSystemError, raiseFileLimit, tryLock } from "../src/addon.ts";
+import { createMemfd, isSystemError, raiseFileLimit, sendDatagram, tryLock } from "../src/addon.ts";
 import { directory } from "./connection.ts";
 import { nodeChild } from "./node-child.ts";
 import { openFds } from "./open-fds.ts";
@@ -91,3 +93,33 @@ describe("raiseFileLimit", () => {
     expect(() => raiseFileLimit(0)).toThrow(RangeError);
   });
 });
+
+describe("sendDatagram", () => {
+  it("sends to whoever reads there, and takes no byte of its own", async () => {
+    using folder = directory();
+    const path = join(folder.path, "socket");
+    const reader = spawn("python3", ["-c", READ, path], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: reader.stdout })[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toBe("bound");
+    const before = openFds();
+
+    sendDatagram(path, Buffer.from("a\0b"));
+
+    expect((await lines.next()).value).toBe("b'a\\x00b'");
+    expect(openFds()).toEqual(before);
+  });
+
+  it("says what the kernel answered", () => {
+    using folder = directory();
+    const path = join(folder.path, "nobody");
+    const send = (to: string, bytes = Buffer.from("x")) => refusal(() => sendDatagram(to, bytes));
+
+    expect(send(path)).toMatchObject({ code: "ENOENT", syscall: "sendto" });
+    expect(send(`@nobody-${process.pid}`)).toMatchObject({ code: "ECONNREFUSED", syscall: "sendto" });
+    expect(send(`/${"x".repeat(200)}`)).toMatchObject({ code: "ENAMETOOLONG" });
+    expect(() => sendDatagram(path, "text" as unknown as Uint8Array)).toThrow(TypeError);
+  });
+});
+
+const READ =
+  "import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print('bound', flush=True); print(s.recv(100))";

@@ -162,23 +162,6 @@ describe.each(builds)("the simulated digitizer ($name)", (build) => {
     expect(load(await borrowRegisters(warden), 0x800)).toBe(0x1234);
   });
 
-  it("resets its registers around a borrower that wants zeroing", async () => {
-    await using warden = new Warden(build);
-    const before = await borrowRegisters(warden);
-    store(before, register.gain(0), 1);
-    store(before, 0x800, 7);
-    await warden.revoke(before.id);
-
-    const ranges = [{ offset: 0, length: 4096 }];
-    const zeroed = await warden.export({ region: REGISTERS, ranges, scrubZero: true });
-    const found = [load(zeroed, register.gain(0)), load(zeroed, 0x800)];
-    store(zeroed, register.gain(0), 2);
-    await warden.revoke(zeroed.id);
-
-    expect(found).toEqual([256, 0]);
-    expect(load(await borrowRegisters(warden), register.gain(0))).toBe(256);
-  });
-
   it("goes on capturing into a writer's export, and hands the ring on", async () => {
     await using warden = new Warden(build);
     const registers = await borrowRegisters(warden, true);

@@ -215,7 +215,7 @@ const agentScript = `
 
 function exportPacket(): Uint8Array {
   const ranges = [{ offset: PLAIN, length: 65_536 }];
-  return encodeExport({ serial: 1, id: 1, region: 2, ranges, readOnly: false, scrubZero: false, kind: "memfd" });
+  return encodeExport({ serial: 1, id: 1, region: 2, ranges, readOnly: false, kind: "memfd" });
 }
 
 /** Descriptors of our own for all memfds that another process has. */

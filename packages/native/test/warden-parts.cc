@@ -225,7 +225,7 @@ std::vector<Exports::Answer> Await(Exports& exports, size_t count) {
 void DeviceWide() {
   std::atomic<bool> open = true;
   Exports exports;
-  for (uint64_t id : {1, 2, 3}) exports.Add(id, std::make_shared<Closing>(open));
+  for (uint64_t id : {1, 2, 3}) exports.Add({.id = id}, std::make_shared<Closing>(open));
   std::vector<Exports::Answer> answers;
 
   exports.Revoke(1, std::vector<uint64_t>{1, 2, 9}, false, answers);
@@ -247,7 +247,7 @@ void DeviceWide() {
   Expect(exports.empty(), "nothing lives");
 
   Exports whole;
-  for (uint64_t id : {1, 2}) whole.Add(id, std::make_shared<Closing>(open));
+  for (uint64_t id : {1, 2}) whole.Add({.id = id}, std::make_shared<Closing>(open));
   whole.Revoke(1, std::vector<uint64_t>{2, 1}, false, answers);
   Expect(Await(whole, 2).size() == 2 && whole.empty(), "a revoke that names all needs no permission");
   puts("ok");

@@ -10,10 +10,13 @@ import {
   type ExportPacket,
   encodeAccess,
   encodeExport,
+  encodeReset,
   encodeRevoke,
+  encodeScrub,
   encodeSuspend,
   encodeSync,
   type Kind,
+  type ScrubPacket,
   type SyncPacket,
   type WardenPacket,
 } from "../src/warden/protocol.ts";
@@ -48,6 +51,8 @@ export interface WardenOptions {
   /** Of what is exported without naming one; where the device has at least PLAIN and a page. */
   region?: number;
   uid?: number;
+  /** It may wait for another agent at `doorPath`. */
+  mayWait?: boolean;
   /** Runs the warden by way of another command, with the state directory as the last argument before the warden's own. */
   through?: (stateDirectory: string) => string[];
 }
@@ -57,6 +62,7 @@ export class Warden {
   readonly instance = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
   readonly directory = mkdtempSync(join(tmpdir(), "lendbuf-warden-"));
   readonly lastWordPath = join(this.directory, "last-word.json");
+  readonly doorPath = join(this.directory, "door");
   readonly socket: PacketSocket;
   readonly pid: number;
   readonly ended: Promise<Ended>;
@@ -77,7 +83,8 @@ export class Warden {
     const device = options.device ?? ["--device", "sim0", "--simulated"];
     this.#exporter = options.exporter ?? (options.device ? "vfio" : "memfd");
     this.#region = options.region ?? MEMORY;
-    const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath];
+    const door = options.mayWait ? ["--door", this.doorPath] : [];
+    const own = [...device, "--instance", this.instance, "--last-word", this.lastWordPath, ...door];
     const [program, ...rest] = [...(options.through?.(this.directory) ?? []), ...build.command, ...own];
     const as = options.uid === undefined ? {} : { uid: options.uid, gid: options.uid };
     const child = spawn(program!, rest, { stdio: ["ignore", "ignore", "pipe", fd], detached: true, ...as });
@@ -121,7 +128,7 @@ export class Warden {
     const serial = ++this.#serial;
     const id = request.id ?? this.nextId();
     const ranges = request.ranges ?? [{ offset: PLAIN, length: 4096 }];
-    const usual = { kind: this.#exporter, region: this.#region, readOnly: false, scrubZero: false };
+    const usual = { kind: this.#exporter, region: this.#region, readOnly: false };
     this.socket.send(encodeExport({ ...usual, ...request, ranges, serial, id }));
     const packet = await this.#next(
       (one): one is Packet<"exported"> & Got => one.type === "exported" && one.serial === serial,
@@ -159,6 +166,16 @@ export class Warden {
 
   suspend(suspend: boolean): Promise<Packet<"done">> {
     return this.#done((serial) => encodeSuspend(serial, suspend));
+  }
+
+  /** Writes over memory; what is left out is: one page of plain memory, with zeros, by 32 bits. */
+  scrub(scrub: Partial<Omit<ScrubPacket, "serial">> = {}): Promise<Packet<"done">> {
+    const usual = { region: this.#region, ranges: [{ offset: PLAIN, length: 4096 }], word: 0n, width: 32 };
+    return this.#done((serial) => encodeScrub({ ...usual, ...scrub, serial }));
+  }
+
+  reset(): Promise<Packet<"done">> {
+    return this.#done(encodeReset);
   }
 
   /** Why it gave its device up. */

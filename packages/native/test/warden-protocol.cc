@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "../src/warden/protocol.h"
+#include "../src/warden/adoption_protocol.h"
 
 using namespace lendbuf::protocol;
 
@@ -30,6 +30,34 @@ int main() {
   Print("type done", Type::kDone);
   Print("type sync", Type::kSync);
   Print("type suspend", Type::kSuspend);
+  Print("type scrub", Type::kScrub);
+  Print("type reset", Type::kReset);
+  Print("type wait", Type::kWait);
+  Print("type deadline", Type::kDeadline);
+  Print("type adopt", Type::kAdopt);
+  Print("type adopted", Type::kAdopted);
+  Print("type held", Type::kHeld);
+  Print("SECRET_SIZE", kSecretSize);
+  Print("size wait", sizeof(Wait));
+  Print("size deadline", sizeof(Deadline));
+  Print("size adopt", sizeof(Adopt));
+  Print("size adopted", sizeof(Adopted));
+  Print("size held", sizeof(Held));
+  Print("at wait.ms", offsetof(Wait, ms));
+  Print("at wait.secret", offsetof(Wait, secret));
+  Print("at deadline.id", offsetof(Deadline, id));
+  Print("at deadline.at_ns", offsetof(Deadline, at_ns));
+  Print("at adopt.version", offsetof(Adopt, version));
+  Print("at adopt.dismiss", offsetof(Adopt, dismiss));
+  Print("at adopt.secret", offsetof(Adopt, secret));
+  Print("at adopted.highest", offsetof(Adopted, highest));
+  Print("at adopted.count", offsetof(Adopted, count));
+  Print("at adopted.serial", offsetof(Adopted, serial));
+  Print("at adopted.suspended", offsetof(Adopted, suspended));
+  Print("at held.id", offsetof(Held, id));
+  Print("at held.deadline_ns", offsetof(Held, deadline_ns));
+  Print("at held.error", offsetof(Held, error));
+  Print("at held.revoking", offsetof(Held, revoking));
   Print("method null", Method::kNone);
   Print("method dma-buf-revoke", Method::kDmaBufRevoke);
   Print("method vfio-feature-revoke", Method::kVfioFeatureRevoke);
@@ -55,7 +83,6 @@ int main() {
   Print("unlendable msix-table", Unlendable::kMsixTable);
   Print("unlendable sub-page", Unlendable::kSubPage);
   Print("flag readOnly", kReadOnly);
-  Print("flag scrubZero", kScrubZero);
   Print("flag deviceWide", kDeviceWide);
   Print("region flag readable", kReadable);
   Print("region flag writable", kWritable);
@@ -74,6 +101,8 @@ int main() {
   Print("size registerAccess", sizeof(RegisterAccess));
   Print("size sync", sizeof(Sync));
   Print("size suspend", sizeof(Suspend));
+  Print("size scrub", sizeof(Scrub));
+  Print("size reset", sizeof(Reset));
   Print("size done", sizeof(Done));
   Print("at header.serial", offsetof(Header, serial));
   Print("at region.index", offsetof(Region, index));
@@ -120,6 +149,10 @@ int main() {
   Print("at sync.width", offsetof(Sync, width));
   Print("at sync.to_device", offsetof(Sync, to_device));
   Print("at suspend.suspend", offsetof(Suspend, suspend));
+  Print("at scrub.word", offsetof(Scrub, word));
+  Print("at scrub.region", offsetof(Scrub, region));
+  Print("at scrub.range_count", offsetof(Scrub, range_count));
+  Print("at scrub.width", offsetof(Scrub, width));
   Print("at done.value", offsetof(Done, value));
   Print("at done.error", offsetof(Done, error));
   puts("}");

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import * as adoption from "../src/warden/adoption-protocol.ts";
 import * as protocol from "../src/warden/protocol.ts";
 import { compiled } from "./compiled.ts";
 
@@ -16,6 +17,7 @@ describe("the packets", () => {
       Object.fromEntries(Object.entries(values).map(([name, value]) => [`${what} ${name}`, value]));
 
     expect({
+      ...{ SECRET_SIZE: adoption.SECRET_SIZE, ...named("size", adoption.ADOPTION_SIZES) },
       ...{ VERSION, MAX_PACKET, MAX_RANGES, MAX_IDS, MAX_REVOKED_ENTRIES, ...kinds },
       ...{ ...listed("method", protocol.METHODS), ...listed("scope", protocol.SCOPES) },
       ...{ ...listed("access", protocol.ACCESSES), ...listed("unlendable", protocol.UNLENDABLES) },
@@ -37,7 +39,6 @@ describe("the packets", () => {
         region: 2,
         ranges,
         readOnly: true,
-        scrubZero: true,
         kind: "staged",
       }),
     );
@@ -46,7 +47,7 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(header["at header.serial"])).toBe(7);
     expect(bytes.readBigUInt64LE(header["at export.id"])).toBe(2n ** 53n - 1n);
     expect(bytes.readUInt32LE(header["at export.region"])).toBe(2);
-    expect(bytes.readUInt32LE(header["at export.flags"])).toBe(3);
+    expect(bytes.readUInt32LE(header["at export.flags"])).toBe(1);
     expect(bytes.readUInt32LE(header["at export.range_count"])).toBe(2);
     expect(bytes.readUInt32LE(header["at export.kind"])).toBe(3);
     expect(bytes.readBigUInt64LE(header["size export"]!)).toBe(0x1_0000_1000n);
@@ -63,6 +64,21 @@ describe("the packets", () => {
     expect(bytes.readUInt32LE(header["at revoke.flags"])).toBe(0);
     expect(Buffer.from(protocol.encodeRevoke(9, [5], true)).readUInt32LE(header["at revoke.flags"])).toBe(1);
     expect(bytes.readBigUInt64LE(header["size revoke"]! + 8)).toBe(2n ** 40n);
+  });
+
+  it("have each field of SCRUB where protocol.h has it", () => {
+    const ranges = [{ offset: 0x1_0000_1000, length: 0x2000 }];
+
+    const bytes = Buffer.from(protocol.encodeScrub({ serial: 3, region: 2, ranges, word: 2n ** 64n - 3n, width: 64 }));
+
+    expect(bytes.length).toBe(header["size scrub"]! + header["size range"]!);
+    expect(bytes.readUInt32LE(0)).toBe(header["type scrub"]);
+    expect(bytes.readUInt32LE(header["at header.serial"])).toBe(3);
+    expect(bytes.readBigUInt64LE(header["at scrub.word"])).toBe(2n ** 64n - 3n);
+    expect(bytes.readUInt32LE(header["at scrub.region"])).toBe(2);
+    expect(bytes.readUInt32LE(header["at scrub.range_count"])).toBe(1);
+    expect(bytes.readUInt32LE(header["at scrub.width"])).toBe(64);
+    expect(bytes.readBigUInt64LE(header["size scrub"]!)).toBe(0x1_0000_1000n);
   });
 
   it("have each field of ACCESS where protocol.h has it", () => {
@@ -177,6 +193,53 @@ describe("the packets", () => {
         },
       ],
     });
+  });
+
+  it("have each field of WAIT, DEADLINE and ADOPT where adoption_protocol.h has it", () => {
+    const secret = Buffer.alloc(adoption.SECRET_SIZE, "s");
+
+    const wait = Buffer.from(adoption.encodeWait(3, 10_000, secret));
+    const deadline = Buffer.from(adoption.encodeDeadline(4, 2 ** 40, 2 ** 33 + 0.5));
+    const adopt = Buffer.from(adoption.encodeAdopt(secret, true, 9));
+
+    const sent = { wait, deadline, adopt };
+    for (const [name, bytes] of Object.entries(sent)) {
+      expect(bytes.length).toBe(header[`size ${name}`]);
+      expect(bytes.readUInt32LE(0)).toBe(header[`type ${name}`]);
+    }
+    expect([wait, deadline].map((bytes) => bytes.readUInt32LE(4))).toEqual([3, 4]);
+    expect(wait.readUInt32LE(header["at wait.ms"])).toBe(10_000);
+    expect(wait.subarray(header["at wait.secret"], header["at wait.secret"]! + 32)).toEqual(secret);
+    expect(deadline.readBigUInt64LE(header["at deadline.id"])).toBe(2n ** 40n);
+    expect(deadline.readBigUInt64LE(header["at deadline.at_ns"])).toBe(2n ** 33n * 1_000_000n + 500_000n);
+    expect(adopt.readUInt32LE(header["at adopt.version"])).toBe(9);
+    expect(adopt.readUInt32LE(header["at adopt.dismiss"])).toBe(1);
+    expect(adopt.subarray(header["at adopt.secret"], header["at adopt.secret"]! + 32)).toEqual(secret);
+  });
+
+  it("are decoded from where adoption_protocol.h has each field of ADOPTED and HELD", () => {
+    const adopted = Buffer.alloc(header["size adopted"]!);
+    adopted.writeUInt32LE(header["type adopted"]!, 0);
+    adopted.writeBigUInt64LE(2n ** 40n, header["at adopted.highest"]);
+    adopted.writeUInt32LE(5, header["at adopted.count"]);
+    adopted.writeUInt32LE(77, header["at adopted.serial"]);
+    adopted.writeUInt32LE(1, header["at adopted.suspended"]);
+    const held = Buffer.alloc(header["size held"]!);
+    held.writeUInt32LE(header["type held"]!, 0);
+    held.writeBigUInt64LE(2n ** 41n, header["at held.id"]);
+    held.writeBigUInt64LE(1_500_000n, header["at held.deadline_ns"]);
+    held.writeInt32LE(109, header["at held.error"]);
+    held.writeUInt32LE(1, header["at held.revoking"]);
+
+    expect(adoption.decodeAdoption(adopted)).toEqual({
+      ...{ type: "adopted", highest: 2 ** 40, count: 5, serial: 77, isSuspended: true },
+    });
+    expect(adoption.decodeAdoption(held)).toEqual({
+      ...{ type: "held", id: 2 ** 41, deadlineMs: 1.5, error: 109, isRevoking: true },
+    });
+    held.writeBigUInt64LE(0n, header["at held.deadline_ns"]);
+    expect(adoption.decodeAdoption(held)).toMatchObject({ deadlineMs: null });
+    expect(adoption.decodeAdoption(protocol.encodeSuspend(1, true))).toBeUndefined();
   });
 
   it("are refused where they are too short or of no known type", () => {

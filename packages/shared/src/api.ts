@@ -1,16 +1,19 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
 import { ACCOUNT, ACCOUNT_KINDS, ACCOUNT_NAME, type Account } from "./account.ts";
-import type { AuditEntry, AuditVerdict } from "./audit.ts";
+import type { AuditEntry, AuditHead, AuditText, AuditVerdict, Holding } from "./audit.ts";
 import {
   BUFFER_NAME,
   type BufferView,
   type Contents,
   MAX_NAME_LENGTH,
   MAX_RANGES,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   type Occupancy,
   type Peeked,
   type Poked,
+  TAG,
   WIDTHS,
 } from "./buffer.ts";
 import { type Delegation, STATES } from "./delegation.ts";
@@ -37,11 +40,21 @@ const Name = z
   .string()
   .max(MAX_NAME_LENGTH, `a name has at most ${MAX_NAME_LENGTH} characters`)
   .regex(BUFFER_NAME, "letters, digits and . _ : - in parts divided by /");
+const Tag = z
+  .string()
+  .max(MAX_TAG_LENGTH, `a tag has at most ${MAX_TAG_LENGTH} characters`)
+  .regex(TAG, "a tag has letters, digits and . _ : -");
 const Id = z.int().positive();
 const Limit = z.int().min(1).max(MAX_PAGE).default(100);
 const LeaseMs = z.int("a lease is a whole number of milliseconds").positive("a lease is longer than nothing");
 const Bytes = z.int().nonnegative();
 const WordFields = { name: Name, offset: Bytes, width: z.literal(WIDTHS).default(32) };
+const Pattern = z
+  .strictObject({
+    pattern: z.string().regex(/^0x[0-9a-f]{1,16}$/i, "a pattern is written 0x and up to 16 hexadecimal digits"),
+    width: z.literal(WIDTHS).default(32),
+  })
+  .refine(({ pattern, width }) => BigInt(pattern) >> BigInt(width) === 0n, "the pattern has more bits than its width");
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
 const AccountName = z.string().regex(ACCOUNT, "an account is written alice, or uid:1000");
@@ -52,6 +65,23 @@ const AccountFields = {
   uids: z.array(z.int().min(0).max(4_294_967_294)).max(MAX_MAPPED),
   groups: z.array(z.string().regex(/^[\w.-]{1,32}$/, "a group is named as in /etc/group")).max(MAX_MAPPED),
 };
+const At = z.int().nonnegative();
+
+/** Which entries of the audit: those that fit all that is given. */
+const AuditFields = {
+  after: z.int().min(0).optional(),
+  delegation: Id.optional(),
+  buffer: Name.optional(),
+  device: Name.optional(),
+  /** Done by it, or about its delegations. */
+  account: AccountName.optional(),
+  /** `delegation.claimed`, or all of `delegation`. */
+  action: z.string().max(64).optional(),
+  /** Words that an entry has, all of them. */
+  search: z.string().max(100).optional(),
+};
+/** Wall-clock milliseconds: from then on, and before then. */
+const Span = { from: At.optional(), to: At.optional() };
 
 const RequestFields = {
   buffer: Name,
@@ -78,6 +108,7 @@ export const INPUTS = {
   "buffers.list": z
     .strictObject({
       device: Name.optional(),
+      tag: Tag.optional(),
       search: z.string().max(100).optional(),
       cursor: z.string().max(MAX_NAME_LENGTH).optional(),
       limit: Limit,
@@ -93,10 +124,13 @@ export const INPUTS = {
       .min(1, "a buffer has at least one range")
       .max(MAX_RANGES),
     share: z.enum(["exclusive", "shared"]).default("exclusive"),
-    scrub: z.enum(["none", "zero"]).default("none"),
+    scrub: z.union([z.enum(["none", "zero"]), Pattern]).default("none"),
     description: z.string().max(200).default(""),
+    tags: z.array(Tag).max(MAX_TAGS, `a buffer has at most ${MAX_TAGS} tags`).default([]),
   }),
   "buffers.remove": z.strictObject({ name: Name }),
+  /** It is lent again though it was held. */
+  "buffers.lift": z.strictObject({ name: Name }),
   "buffers.watch": None,
   "buffers.read": z.strictObject({
     name: Name,
@@ -131,6 +165,8 @@ export const INPUTS = {
   }),
   "delegations.claim": z.strictObject({ id: Id }),
   "delegations.borrow": z.strictObject(RequestFields),
+  /** Binds what the agent took over from the one before to this connection: of the process that had claimed it. */
+  "delegations.resume": z.strictObject({ id: Id }),
   "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
   /** Of a staged one: copies between what its holder sees and the device. */
   "delegations.sync": z.strictObject({
@@ -150,22 +186,35 @@ export const INPUTS = {
     /** Where only a whole device can be taken back: end the others on it too, as `collateral`. Else BLAST_RADIUS names them. */
     deviceWide: z.boolean().default(false),
   }),
-  "delegations.revokeAll": z.strictObject({ device: Name.optional() }).prefault({}),
+  /** Panic: all that fit what is named, at once. */
+  "delegations.revokeAll": z
+    .strictObject({ device: Name.optional(), account: AccountName.optional(), tag: Tag.optional() })
+    .prefault({}),
   "delegations.holders": z.strictObject({ id: Id }),
   "host.dmabufs": z
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
     .prefault({}),
   "audit.list": z
+    .strictObject({ ...AuditFields, ...Span, before: z.int().positive().optional(), limit: Limit })
+    .prefault({}),
+  "audit.watch": z.strictObject(AuditFields).prefault({}),
+  /** Who had a buffer at some time, and how each ended. */
+  "audit.who": z.strictObject({ buffer: Name, at: At, cursor: Id.optional(), limit: Limit }),
+  "audit.export": z
+    .strictObject({ ...AuditFields, ...Span, format: z.enum(["jsonl", "csv"]).default("jsonl") })
+    .prefault({}),
+  "audit.head": None,
+  "audit.verify": z
     .strictObject({
-      after: z.int().min(0).optional(),
-      before: z.int().positive().optional(),
-      delegation: Id.optional(),
-      buffer: Name.optional(),
-      limit: Limit,
+      /** One that was kept elsewhere: is it still in the chain? */
+      head: z
+        .strictObject({
+          seq: z.int().positive(),
+          hash: z.string().regex(/^[0-9a-f]{64}$/, "a hash has 64 hexadecimal digits"),
+        })
+        .optional(),
     })
     .prefault({}),
-  "audit.watch": z.strictObject({ after: z.int().min(0).optional() }).prefault({}),
-  "audit.verify": None,
   "sessions.me": None,
   /** For whom: admins only; else the caller. */
   "sessions.createLink": z.strictObject({ account: AccountName.optional() }).prefault({}),
@@ -219,6 +268,8 @@ export interface Claimed {
   /** What the packet's fds are, in order. */
   fds: ["export"];
   size: number;
+  /** How long it is worth trying to connect again where the agent is lost, and to resume; null: the lease ends with the agent. */
+  resumeMs: number | null;
 }
 
 /** What was copied between a window and its device. */
@@ -231,9 +282,25 @@ export interface Synced {
 export interface RevokeSummary {
   revoked: number;
   cancelled: number;
-  /** Decided, but not confirmed by the kernel yet: `delegations` tells on what each waits. */
+  /** How many are decided, but not confirmed by the kernel yet. */
   remaining: number;
+  /** Those, the first hundred. */
+  unfinished: Unfinished[];
   durationMs: number;
+}
+
+/** A delegation whose end the kernel has not confirmed, and why. */
+export interface Unfinished {
+  id: number;
+  buffer: string;
+  device: string;
+  account: string;
+  /** On what it waits, in words for people; null where nothing is known yet. */
+  waitingFor: string | null;
+  /** The last refusal's errno name, if there was one. */
+  lastErrno: string | null;
+  /** Nobody can tell any more whether the memory can still be reached. */
+  unproven: boolean;
 }
 
 /** What the current state of all live delegations is, the newest first; `total` counts those that were left out too. */
@@ -264,6 +331,7 @@ interface Outputs {
   "buffers.get": BufferView;
   "buffers.define": BufferView;
   "buffers.remove": null;
+  "buffers.lift": BufferView;
   "buffers.watch": OccupancyState;
   "buffers.read": Contents;
   "buffers.peek": Peeked;
@@ -275,6 +343,7 @@ interface Outputs {
   "delegations.request": Delegation;
   "delegations.claim": Claimed;
   "delegations.borrow": Claimed;
+  "delegations.resume": Delegation;
   "delegations.extend": Delegation;
   "delegations.sync": Synced;
   "delegations.release": Delegation;
@@ -284,6 +353,9 @@ interface Outputs {
   "host.dmabufs": DmaBufs;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
+  "audit.who": Page<Holding, number>;
+  "audit.export": AuditText;
+  "audit.head": AuditHead;
   "audit.verify": AuditVerdict;
   "sessions.me": Identity;
   "sessions.createLink": LoginLink;
@@ -304,7 +376,8 @@ export type Subscription =
   | "buffers.watch"
   | "delegations.watch"
   | "delegations.follow"
-  | "audit.watch";
+  | "audit.watch"
+  | "audit.export";
 export type Call = Exclude<Method, Subscription>;
 export type Input<M extends Method> = z.input<(typeof INPUTS)[M]>;
 export type Output<M extends Method> = Outputs[M];

@@ -10,9 +10,27 @@ export const PAGE_SIZE = 4096;
 export const MAX_RANGES = 16;
 export const BUFFER_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]*(\/[A-Za-z0-9][A-Za-z0-9._:-]*)*$/;
 export const MAX_NAME_LENGTH = 128;
+export const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
+export const MAX_TAG_LENGTH = 32;
+export const MAX_TAGS = 8;
 
 /** What happens to the contents before the next borrower sees them. */
-export type Scrub = "none" | "zero";
+export type Scrub = "none" | "zero" | Pattern;
+
+/** A word to be written all over, with accesses of its width. */
+export interface Pattern {
+  /** `0x` and up to the width's hexadecimal digits. */
+  pattern: string;
+  width: Width;
+}
+
+/** Why a buffer is lent to nobody though nobody has it. */
+export interface Hold {
+  /** In words for people. */
+  reason: string;
+  /** Wall-clock milliseconds. */
+  since: number;
+}
 
 /** A named, lendable set of ranges of one region of a device. */
 export interface BufferDefinition {
@@ -25,18 +43,23 @@ export interface BufferDefinition {
   share: Share;
   scrub: Scrub;
   description: string;
+  /** By which people find, and panic ends, what belongs together. */
+  tags: string[];
 }
 
 /** Who has a buffer right now. */
 export interface Occupancy {
   name: string;
-  state: "free" | "offered" | "lent" | "revoking" | "lost";
+  /** `preparing`: it is scrubbed, its device is reset or a hook runs; `held`: one of these failed. */
+  state: "free" | "offered" | "lent" | "revoking" | "preparing" | "held" | "lost";
   /** The delegations that occupy it and that the caller may see. */
   current: { id: number; account: string; state: State; share: Share; expiresAt: number | null }[];
   /** How many occupy it, seen or not. */
   occupied: number;
   /** How many wait in line. */
   waiting: number;
+  /** Until an operator lifts it; null: none. */
+  held: Hold | null;
 }
 
 /** A buffer as lists show it. */

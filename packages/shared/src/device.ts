@@ -74,7 +74,7 @@ export interface Device {
   /** `memory`: the machine's own. */
   kind: "simulated" | "vfio" | "memory";
   description: string;
-  state: "starting" | "ready" | "lost";
+  state: "starting" | "ready" | "resetting" | "lost";
   /** Why it is not ready, in words for people. */
   problem: string | null;
   regions: Region[];

@@ -16,6 +16,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "buffers.get": "query",
   "buffers.define": "mutation",
   "buffers.remove": "mutation",
+  "buffers.lift": "mutation",
   "buffers.watch": "subscription",
   "buffers.read": "query",
   "buffers.peek": "mutation",
@@ -27,6 +28,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "delegations.request": "mutation",
   "delegations.claim": "mutation",
   "delegations.borrow": "mutation",
+  "delegations.resume": "mutation",
   "delegations.extend": "mutation",
   "delegations.sync": "mutation",
   "delegations.release": "mutation",
@@ -35,6 +37,9 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "delegations.holders": "query",
   "audit.list": "query",
   "audit.watch": "subscription",
+  "audit.who": "query",
+  "audit.export": "subscription",
+  "audit.head": "query",
   "audit.verify": "query",
   "sessions.me": "query",
   "sessions.createLink": "mutation",
@@ -55,3 +60,6 @@ export function isMethod(text: string): text is Method {
 
 /** The methods whose reply carries fds. */
 export const FD_METHODS: readonly Method[] = ["delegations.claim", "delegations.borrow"];
+
+/** Subscriptions that send events, each of them once; the others send states, of which the latest counts. */
+export const EVENTS: readonly Method[] = ["audit.watch", "audit.export"];

@@ -12,18 +12,21 @@ interface Bounds {
   most?: Role;
 }
 
-/** One who has come in. Its role is its account's of this moment, for a connection may outlast a change. */
+/** One who has come in. `through`: by which process or credential, looked at when it is first told. Its role is its account's of this moment, for a connection may outlast a change. */
 export function callerOf(
   accounts: Accounts,
   account: string,
-  through: string,
+  through: () => string,
   came: Came,
   bounds: Bounds = {},
 ): Caller {
   const { gids, most } = bounds;
+  let actor: string | undefined;
   return {
     account,
-    actor: `${account} ${through}`,
+    get actor() {
+      return (actor ??= `${account} ${through()}`);
+    },
     ...came,
     get role() {
       const role = accounts.roleOf(account, gids);

@@ -62,7 +62,7 @@ export class Sessions {
   }
 
   /** Uses a link up. Undefined where it is unknown, used, or too old. @throws AgentError STORE_READ_ONLY, LIMIT */
-  open(linkSecret: string): { cookie: string; key: string; expiresAt: number } | undefined {
+  open(linkSecret: string, address: string): { cookie: string; key: string; expiresAt: number } | undefined {
     const hash = hashSecret(linkSecret);
     const link = this.#links.get(hash);
     if (!link || link.expiresAt <= Date.now()) return undefined;
@@ -83,7 +83,13 @@ export class Sessions {
       expires_at: now + SESSION_LIFE_MS,
     };
     this.#store.recordWith(
-      { at: now, actor: link.account, action: "session.opened", account: link.account, detail: { session: row.id } },
+      {
+        at: now,
+        actor: `${link.account} session:${row.id} ${address}`,
+        action: "session.opened",
+        account: link.account,
+        detail: { session: row.id },
+      },
       "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
       ...Object.values(row),
     );

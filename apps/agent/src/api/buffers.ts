@@ -81,10 +81,18 @@ export const buffersRouter = router({
   ),
   define: input("buffers.define").mutation(({ ctx, input }): Output<"buffers.define"> => {
     const buffer = ctx.core.buffers.define(input, ctx.caller.actor);
+    ctx.core.between.prepare(buffer);
     ctx.core.changed.notify();
     return view(ctx.core, buffer, ctx.caller);
   }),
-  remove: input("buffers.remove").mutation(({ ctx, input }): Output<"buffers.remove"> => {
+  lift: input("buffers.lift").mutation(({ ctx, input }): Output<"buffers.lift"> => {
+    const buffer = ctx.core.buffers.get(input.name);
+    ctx.core.between.lift(buffer, ctx.caller.actor);
+    return view(ctx.core, buffer, ctx.caller);
+  }),
+  remove: input("buffers.remove").mutation(async ({ ctx, input }): Promise<Output<"buffers.remove">> => {
+    // Nobody may get its memory under another name while it is written over.
+    await ctx.core.between.settled(ctx.core.buffers.get(input.name));
     ctx.core.buffers.remove(input.name, ctx.caller.actor);
     ctx.core.changed.notify();
     return null;
@@ -112,12 +120,13 @@ function occupancyOf(core: Core, buffer: LendableBuffer, caller: Caller): Occupa
     current,
     occupied: buffer.occupants.size,
     waiting: buffer.queue.length,
+    held: buffer.between.hold,
   };
 }
 
 /** In order of their names. What is left of an earlier agent's exports stands for itself and takes no buffer. */
 function takenBuffers(core: Core): LendableBuffer[] {
-  const taken = new Set<LendableBuffer>();
+  const taken = new Set<LendableBuffer>(core.between.withheld);
   for (const { target } of core.ledger.live.values()) {
     const isTaken = target.occupants.size + target.queue.length > 0;
     if (isTaken && core.buffers.find(target.name) === target) taken.add(target);
@@ -135,8 +144,9 @@ function requireView({ caller }: Context, buffer: LendableBuffer): void {
   );
 }
 
-function stateOf({ occupants, device }: LendableBuffer): BufferView["state"] {
-  let best: BufferView["state"] = device.isReady ? "free" : "lost";
+function stateOf({ occupants, device, between }: LendableBuffer): BufferView["state"] {
+  const ready = between.hold ? "held" : between.doing ? "preparing" : "free";
+  let best: BufferView["state"] = device.isReady ? ready : "lost";
   for (const { record } of occupants) {
     if (record.state === "active") return "lent";
     best = record.state === "revoking" ? "revoking" : best === "revoking" ? best : "offered";

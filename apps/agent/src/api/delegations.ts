@@ -6,6 +6,7 @@ import { sees } from "../accounts/permission.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
+import { resume } from "../delegations/absence.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
@@ -14,6 +15,7 @@ import { sync } from "../delegations/sync.ts";
 import { holdersOf } from "../holders/holders-of.ts";
 import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
+import { panic } from "../revocation/panic.ts";
 import { announce } from "../revocation/triggers.ts";
 import { listDelegations } from "./history.ts";
 import { paged } from "./page.ts";
@@ -83,6 +85,10 @@ export const delegationsRouter = router({
     const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, () => ctx.signal);
     return handOver(ctx.core, reply, live, fd);
   }),
+  resume: input("delegations.resume").mutation(({ ctx, input: { id } }): Output<"delegations.resume"> => {
+    const { claimant } = fdReplyOf(ctx);
+    return viewOf(resume(ctx.core, ctx.caller, claimant, id));
+  }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
     const live = own(core, caller, "delegations.extend", input.id);
     extend(core, caller, live, input.byMs);
@@ -121,14 +127,17 @@ export const delegationsRouter = router({
   ),
   revokeAll: input("delegations.revokeAll").mutation(
     async ({ ctx, input }): Promise<Output<"delegations.revokeAll">> => {
-      return revokeAll(ctx.core, ctx.caller, input.device);
+      return panic(ctx.core, input, ctx.caller.actor);
     },
   ),
 });
 
 function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
-  return { delegation: viewOf(live), fds: ["export"], size: live.record.size };
+  const { adoptMs } = core.config;
+  // Another agent has so long to come, and then its clients have.
+  const resumeMs = adoptMs > 0 ? 2 * adoptMs : null;
+  return { delegation: viewOf(live), fds: ["export"], size: live.record.size, resumeMs };
 }
 
 function shown(replyBytes: number, found: Iterable<Delegation>, limit: number) {
@@ -218,22 +227,4 @@ async function endNow(core: Core, lives: readonly Live[], caller: Caller, how: "
     caller.actor,
   );
   await ended(core, lives, core.config.confirmMs);
-}
-
-async function revokeAll(
-  core: Core,
-  caller: Caller,
-  device: string | undefined,
-): Promise<Output<"delegations.revokeAll">> {
-  const start = core.clock.now();
-  // What is unproven after a restart has been asked for all that can be asked.
-  const lives = [...core.ledger.live.values()].filter(
-    ({ record }) =>
-      !isFinal(record.state) && record.state !== "revoking" && (device === undefined || record.device === device),
-  );
-  end(core, lives, "panic", caller.actor);
-  await ended(core, lives, core.config.confirmMs);
-  const count = (state: string) => lives.filter(({ record }) => record.state === state).length;
-  const remaining = [...core.ledger.live.values()].filter(({ record }) => record.state === "revoking").length;
-  return { revoked: count("revoked"), cancelled: count("cancelled"), remaining, durationMs: core.clock.now() - start };
 }

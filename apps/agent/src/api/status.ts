@@ -40,6 +40,11 @@ function statusOf(core: Core): Status {
   return { ...status, warnings: warningsOf(status) };
 }
 
+function clientsOf({ doors }: Core): number {
+  const { socket, websocket } = doors.counts();
+  return socket + websocket;
+}
+
 function countsOf(core: Core): Status["counts"] {
   const counts = {
     buffers: core.buffers.size,
@@ -48,7 +53,7 @@ function countsOf(core: Core): Status["counts"] {
     waiting: 0,
     revoking: 0,
     unproven: 0,
-    clients: core.doors.clients(),
+    clients: clientsOf(core),
   };
   for (const { record } of core.ledger.live.values()) {
     if (record.state === "active") counts.lent++;

@@ -43,19 +43,27 @@ export class Broker {
 
   #admit(socket: PacketSocket): void {
     const refusal = this.#refusalOf(socket.peer);
-    if (refusal) return turnAway(socket, refusal);
-    const { uid, pid } = socket.peer;
+    if (refusal) return this.#turnAway(socket, `uid:${socket.peer.uid}`, refusal);
+    const { uid } = socket.peer;
     const gids = groupsOf(socket);
     const account = this.#core.accounts.ofPeer(uid, gids);
     const came = { door: "socket", credential: null, expiresAt: null } as const;
-    const caller = callerOf(this.#core.accounts, account, `pid:${pid}`, came, { gids });
-    if (caller.role === null) return turnAway(socket, noWayIn(account));
+    const caller = callerOf(this.#core.accounts, account, () => processOf(account, connection), came, { gids });
+    if (caller.role === null) return this.#turnAway(socket, account, noWayIn(account));
     this.#perUid.set(uid, this.#countOf(uid) + 1);
     const connection: Connection = new Connection(this.#core, this.#router, socket, caller, () => {
       this.#connections.delete(connection);
       this.#perUid.set(uid, this.#countOf(uid) - 1);
     });
     this.#connections.add(connection);
+  }
+
+  #turnAway(socket: PacketSocket, account: string, refusal: Refusal): void {
+    const { uid, pid } = socket.peer;
+    const actor = `${account} ${processOf(account, { uid, pid, command: null })}`;
+    const { message, data } = refusal;
+    this.#core.refusals.note({ account, actor, call: "connect", code: data.code, message });
+    turnAway(socket, refusal);
   }
 
   #refusalOf({ uid }: Peer): Refusal | undefined {
@@ -83,6 +91,16 @@ export class Broker {
 interface Refusal {
   message: string;
   data: { code: string };
+}
+
+/** What an actor's text has behind the account. */
+function processOf(account: string, { uid, pid, command }: Pick<Connection, "uid" | "pid" | "command">): string {
+  const parts = [
+    account === `uid:${uid}` ? "" : `uid:${uid} `,
+    `pid:${pid}`,
+    command ? ` ${JSON.stringify(command)}` : "",
+  ];
+  return parts.join("");
 }
 
 function turnAway(socket: PacketSocket, refusal: Refusal): void {

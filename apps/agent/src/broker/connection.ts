@@ -4,6 +4,7 @@ import type { AnyTRPCRouter } from "@trpc/server";
 import type { Caller, Core } from "../core.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
 import { onDisconnect } from "../revocation/triggers.ts";
+import { startTimeBefore } from "../wardens/start-time.ts";
 import { Requests, type Wire } from "./requests.ts";
 
 const MAX_PACKET = 65_536;
@@ -28,7 +29,9 @@ export class Connection implements Claimant, Wire {
   readonly #caller: Caller;
   readonly #requests: Requests;
   readonly #onClose: () => void;
+  readonly #connectedAt: number;
   #command: string | null | undefined;
+  #startTime: number | null | undefined;
   #closed = false;
   #drained: (() => void)[] = [];
   /** Subscriptions that wait for room before they look. Each sends when it is woken, so they are woken one by one. */
@@ -38,6 +41,7 @@ export class Connection implements Claimant, Wire {
 
   constructor(core: Core, router: AnyTRPCRouter, socket: PacketSocket, caller: Caller, onClose: () => void) {
     this.#core = core;
+    this.#connectedAt = core.clock.now();
     this.#caller = caller;
     this.#socket = socket;
     this.#onClose = onClose;
@@ -65,6 +69,11 @@ export class Connection implements Claimant, Wire {
   get command(): string | null {
     if (this.#command === undefined) this.#command = commandOf(this.#socket, this.pid);
     return this.#command;
+  }
+
+  get startTime(): number | null {
+    if (this.#startTime === undefined) this.#startTime = startTimeBefore(this.pid, this.#connectedAt);
+    return this.#startTime;
   }
 
   send(message: object): Promise<void> | undefined {
@@ -139,7 +148,7 @@ export class Connection implements Claimant, Wire {
     this.#requests.close();
     this.#wakeDrained();
     for (const wake of this.#waiting.splice(0)) wake();
-    onDisconnect(this.#core, this);
+    if (!this.#core.doors.isLeaving) onDisconnect(this.#core, this);
     this.#onClose();
   }
 

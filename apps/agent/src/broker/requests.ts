@@ -1,5 +1,6 @@
 import { AgentError } from "@lendbuf/shared/errors";
 import { type AnyTRPCRouter, getTRPCErrorFromUnknown, getTRPCErrorShape, isTrackedEnvelope } from "@trpc/server";
+import { noteRefused } from "../accounts/refused.ts";
 import type { Context, FdReply } from "../context.ts";
 import type { Claimant } from "../delegations/live.ts";
 
@@ -111,9 +112,11 @@ export class Requests {
     };
     const refuse = (cause: unknown) => {
       const error = getTRPCErrorFromUnknown(cause);
+      const shape = getTRPCErrorShape({ config: this.#config, error, type, path: method, input: params, ctx }) as Shape;
+      noteRefused(core, caller, method, { code: shape.data.code, message: shape.message }, params);
       if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
-        this.#context.core.log.error({ method, cause }, "request failed");
-      return getTRPCErrorShape({ config: this.#config, error, type, path: method, input: params, ctx });
+        core.log.error({ request: id, method, actor: caller.actor, seq: core.store.head.seq, cause }, "request failed");
+      return shape;
     };
     try {
       const result = await procedure({
@@ -138,7 +141,7 @@ export class Requests {
     id: string | number,
     values: AsyncIterable<unknown>,
     signal: AbortSignal,
-    refuse: (cause: unknown) => object,
+    refuse: (cause: unknown) => Shape,
   ): Promise<void> {
     const event = (params: object) =>
       this.#send({ jsonrpc: "2.0", method: "event", params: { subscription: id, ...params } });
@@ -201,9 +204,14 @@ interface AnyProcedure {
   _def: { type: "query" | "mutation" | "subscription" };
 }
 
+interface Shape {
+  code: number;
+  message: string;
+  data: { code: string; [more: string]: unknown };
+}
+
 /** What tRPC adds for HTTP says nothing here. */
-function strip(shape: object): object {
-  const { code, message, data } = shape as { code: number; message: string; data: Record<string, unknown> };
+function strip({ code, message, data }: Shape): object {
   const { httpStatus: _, path: __, stack: ___, ...kept } = data;
   return { code, message, data: kept };
 }

@@ -1,4 +1,4 @@
-import type { BufferDefinition } from "@lendbuf/shared/buffer";
+import type { BufferDefinition, Hold } from "@lendbuf/shared/buffer";
 import { sizeOf } from "@lendbuf/shared/buffer";
 import type { Device } from "../devices/device.ts";
 
@@ -14,6 +14,8 @@ export class Buffer<Holder extends Occupant = Occupant> {
   readonly builtin: boolean;
   readonly size: number;
   readonly occupants = new Set<Holder>();
+  /** What keeps it from the next borrower though nobody has it. */
+  readonly between: { doing: string | null; hold: Hold | null } = { doing: null, hold: null };
   /** In order of arrival. */
   readonly queue: Holder[] = [];
 
@@ -33,8 +35,13 @@ export class Buffer<Holder extends Occupant = Occupant> {
     return this.builtin && this.device.kind.buffersYield && this.occupants.size + this.queue.length === 0;
   }
 
+  get isWithheld(): boolean {
+    return this.between.doing !== null || this.between.hold !== null;
+  }
+
   /** Whether one more may have it beside those who have it now. */
   admits(share: "exclusive" | "shared"): boolean {
+    if (this.isWithheld) return false;
     const [first] = this.occupants; // who shares is only ever beside others who share
     return first === undefined || (share === "shared" && first.record.share === "shared");
   }

@@ -7,6 +7,7 @@ import { Buffer, type Occupant } from "./buffer.ts";
 
 export interface BufferQuery {
   device?: string | undefined;
+  tag?: string | undefined;
   search?: string | undefined;
   /** The name after which to go on. */
   cursor?: string | undefined;
@@ -43,9 +44,13 @@ export class Buffers<Holder extends Occupant> {
   load(): void {
     for (const name of this.#devices.keys()) this.#loadedFor.add(name);
     for (const { definition } of this.#store.all<{ definition: string }>("SELECT definition FROM buffers")) {
-      const parsed = JSON.parse(definition) as BufferDefinition;
+      const parsed = definitionOf(JSON.parse(definition));
       if (this.#devices.has(parsed.device) && !this.#byName.has(parsed.name)) this.#add(parsed, false);
     }
+  }
+
+  hasTag(tag: string): boolean {
+    return [...this.#byName.values()].some(({ definition }) => definition.tags.includes(tag));
   }
 
   get size(): number {
@@ -68,12 +73,13 @@ export class Buffers<Holder extends Occupant> {
   }
 
   /** Those that match, from the cursor on, and how many match in all. */
-  query({ device, search, cursor }: BufferQuery): { found: Iterable<Buffer<Holder>>; total: number } {
+  query({ device, tag, search, cursor }: BufferQuery): { found: Iterable<Buffer<Holder>>; total: number } {
     const sorted = this.#inOrder();
     const matches = (buffer: Buffer<Holder>) =>
       (device === undefined || buffer.definition.device === device) &&
+      (tag === undefined || buffer.definition.tags.includes(tag)) &&
       (search === undefined || buffer.name.includes(search) || buffer.definition.description.includes(search));
-    const unfiltered = device === undefined && search === undefined;
+    const unfiltered = device === undefined && tag === undefined && search === undefined;
     const matching = unfiltered ? sorted : sorted.filter(matches);
     return { found: from(matching, cursor), total: matching.length };
   }
@@ -90,6 +96,7 @@ export class Buffers<Holder extends Occupant> {
     if (!device)
       throw new AgentError("NOT_FOUND", `There is no device "${deviceName}". \`lendbuf devices\` lists them.`);
     device.readyWarden();
+    checkScrub(definition);
     checkRanges(definition, device);
     const others = this.#overlapping(definition);
     const other = others.find((one) => !one.yields);
@@ -115,7 +122,13 @@ export class Buffers<Holder extends Occupant> {
         "IN_USE",
         `Buffer "${name}" has ${users} delegations, lent or waiting. End them first: \`lendbuf delegations --buffer ${name}\` lists them.`,
       );
-    this.#store.record({ at: Date.now(), actor, action: "buffer.removed", buffer: name, detail: {} });
+    this.#store.record({
+      at: Date.now(),
+      actor,
+      action: "buffer.removed",
+      buffer: name,
+      detail: { device: buffer.device.name },
+    });
     this.#drop(buffer);
     this.takeUp(buffer.device);
   }
@@ -152,6 +165,19 @@ export class Buffers<Holder extends Occupant> {
     if (definition.share === "exclusive") peers.push(...this.#peers({ ...definition, share: "shared" }));
     return peers.filter((other) => overlaps(definition.ranges, other.definition.ranges));
   }
+}
+
+/** What the store has: a definition from before there were tags has none. */
+function definitionOf(stored: Omit<BufferDefinition, "tags"> & Partial<BufferDefinition>): BufferDefinition {
+  return { ...stored, tags: stored.tags ?? [] };
+}
+
+function checkScrub({ name, share, scrub }: BufferDefinition): void {
+  if (share === "shared" && scrub !== "none")
+    throw new AgentError(
+      "BAD_INPUT",
+      `Buffer "${name}" is only ever read, so nobody leaves anything in it to scrub. Leave the scrub or the sharing out.`,
+    );
 }
 
 function checkRanges({ name, region: index, ranges }: BufferDefinition, device: Device): void {

@@ -33,7 +33,7 @@ export async function poke(buffer: Buffer, word: Word, text: string, actor: stri
   if (value >> BigInt(width)) throw new AgentError("BAD_INPUT", `${text} has more than ${width} bits.`);
   const place = placeOf(buffer, word);
   const warden = buffer.device.readyWarden();
-  const asked = { offset, width, value: hexOf(value, width) };
+  const asked = { device: buffer.device.name, offset, width, value: hexOf(value, width) };
   store.record({ at: Date.now(), actor, action: "buffer.poked", buffer: buffer.name, detail: asked });
   try {
     await access(buffer, warden, { ...place, width, value });

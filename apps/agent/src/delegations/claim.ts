@@ -1,14 +1,16 @@
 import { closeSync } from "node:fs";
-import { isFinal, outcomeOf } from "@lendbuf/shared/delegation";
+import { outcomeOf } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
+import { alreadyEnded } from "./already-ended.ts";
+import { tellDeadline } from "./deadline.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
-import { consider, isFree, request, type Wish } from "./request.ts";
+import { consider, heldWords, isFree, request, type Wish } from "./request.ts";
 
 /** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
 export async function claim(
@@ -34,6 +36,8 @@ export async function claim(
   if (outcome === "ENDED") throw alreadyEnded(core, id);
   if (live.record.state === "active") await replaceOldExport(core, live);
 
+  if (core.between.isBusy(live.target)) await core.between.settled(live.target);
+  if (outcomeOf("claim", live.record.state) !== "active") throw alreadyEnded(core, id);
   checkPresent(claimant);
   const chosen = choose(core, live.target, live.record.exporter);
   core.ledger.grant(live, {
@@ -52,6 +56,7 @@ export async function borrow(
   wish: Wish,
   stopOf: () => AbortSignal,
 ): Promise<{ live: Live; fd: () => number }> {
+  await free(core, wish.buffer);
   checkPresent(claimant);
   const { target, fields } = consider(core, caller, wish);
   if (isFree(target, fields.share)) {
@@ -80,6 +85,13 @@ export async function borrow(
   }
 }
 
+/** A buffer that nobody has and nobody waits for is ready in a moment: nothing that the borrower should hear of. */
+async function free(core: Core, name: string): Promise<void> {
+  const buffer = core.buffers.get(name);
+  if (core.between.isBusy(buffer) && buffer.occupants.size + buffer.queue.length === 0)
+    await core.between.settled(buffer);
+}
+
 /** Who has gone can hold nothing, and nothing would end what it claimed. @throws AgentError CANCELLED */
 function checkPresent(claimant: Claimant): void {
   if (claimant.isClosed) throw new AgentError("CANCELLED", "The connection was closed before the claim.");
@@ -90,7 +102,9 @@ type Chosen = Pick<LiveExport, "warden" | "exporter" | "id">;
 
 /** @throws AgentError DEVICE_LOST, UNSUPPORTED, NOT_ALLOWED */
 function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chosen {
-  const { device } = target;
+  const { device, between } = target;
+  if (between.hold)
+    throw new AgentError("NOT_READY", `${heldWords(target.name, between.hold)} Claim again when that is done.`);
   const warden = device.readyWarden();
   const exporter = device.exporter(wanted);
   checkRevocable(core, target, exporter);
@@ -112,7 +126,13 @@ function activation(
     offerEndsAt: null,
     client: { pid, uid, command },
     exporter: exporter.exporter,
-    export: { warden: warden.instance, id, bootId: core.bootId, method: exporter.method },
+    export: {
+      warden: warden.instance,
+      id,
+      bootId: core.bootId,
+      method: exporter.method,
+      ...(core.config.adoptMs > 0 && { clientStart: claimant.startTime }),
+    },
   } as const satisfies Partial<Record>;
 }
 
@@ -122,18 +142,20 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
   live.claimant = claimant;
   claimant.holding.add(live);
   const { warden, exporter, id: exportId } = chosen;
+  if (live.leaseEndsAt === null) startLease(core, live);
+  if (core.between.hasHooksBefore(live)) await runHooks(core, live, chosen);
   live.exported = { ...chosen, fd: -1, isLetGo: false, refusals: 0, retry: null };
   core.exports.add(warden, exportId, live);
-  if (live.leaseEndsAt === null) startLease(core, live);
   let fd: number;
   try {
-    fd = await warden.export(exportId, {
+    const exporting = warden.export(exportId, {
       kind: exporter.exporter,
       region: definition.region,
       ranges: definition.ranges,
       readOnly: live.record.access === "read-only",
-      scrubZero: definition.scrub === "zero",
     });
+    tellDeadline(live);
+    fd = await exporting;
   } catch (cause) {
     end(core, [live], "export-failed", "agent");
     throw new AgentError(
@@ -155,6 +177,19 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
   return fdWhileLent;
 }
 
+/** @throws AgentError EXPORT_FAILED, ENDED, DEVICE_LOST; then the delegation has ended */
+async function runHooks(core: Core, live: Live, { warden }: Chosen): Promise<void> {
+  const refusal = await core.between.beforeLend(live);
+  if (live.record.state !== "active") throw alreadyEnded(core, live.record.id);
+  if (refusal !== null) {
+    end(core, [live], "export-failed", "agent");
+    throw new AgentError("EXPORT_FAILED", `Buffer "${live.target.name}" is held: ${refusal}. Nothing was lent.`);
+  }
+  if (!warden.isGone) return;
+  end(core, [live], "device-lost", "agent");
+  throw new AgentError("DEVICE_LOST", `The warden of ${live.target.device.name} has gone meanwhile. Nothing was lent.`);
+}
+
 function startLease(core: Core, live: Live): void {
   const { leaseMs } = live.record;
   live.lapsesAt = null;
@@ -167,10 +202,11 @@ function startLease(core: Core, live: Live): void {
 /** A kept delegation that nobody holds is claimed anew, once the export that its last client had is proven gone. */
 async function replaceOldExport(core: Core, live: Live): Promise<void> {
   const { id, keep } = live.record;
-  if (!keep || live.claimant) {
+  if (!keep || live.claimant || live.isAwaited) {
+    const holder = live.claimant ?? (live.isAwaited ? live.record.client : null);
     throw new AgentError(
       "ALREADY_CLAIMED",
-      `Delegation ${id} is claimed already${live.claimant ? ` by pid ${live.claimant.pid}` : ""}. Only one that was asked for with keep can be claimed again, once its client has gone.`,
+      `Delegation ${id} is claimed already${holder ? ` by pid ${holder.pid}` : ""}. Only one that was asked for with keep can be claimed again, once its client has gone.`,
     );
   }
   if (!live.exported) return;
@@ -190,10 +226,4 @@ async function replaceOldExport(core: Core, live: Live): Promise<void> {
       "ALREADY_CLAIMED",
       `Delegation ${id} was claimed by pid ${(live.claimant as Claimant).pid} meanwhile.`,
     );
-}
-
-function alreadyEnded(core: Core, id: number): AgentError {
-  const { state, reason } = core.ledger.view(id);
-  const how = isFinal(state) ? "has ended" : "is being taken back";
-  return new AgentError("ENDED", `Delegation ${id} ${how} (${state}, ${reason}). Ask for a new one.`);
 }

@@ -1,6 +1,7 @@
 import { outcomeOf } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Caller, Core } from "../core.ts";
+import { tellDeadline } from "./deadline.ts";
 import type { Live } from "./live.ts";
 import { checkLease } from "./request.ts";
 
@@ -28,4 +29,5 @@ export function extend(core: Core, caller: Caller, live: Live, byMs: number): vo
   live.leaseEndsAt += byMs;
   live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, byMs / 10);
   core.ledger.schedule(live);
+  tellDeadline(live);
 }

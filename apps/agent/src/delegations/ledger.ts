@@ -4,6 +4,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
+import { lastId } from "../store/retention.ts";
 import type { Draft, Store } from "../store/store.ts";
 import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
 
@@ -23,6 +24,8 @@ export class Ledger {
   readonly changed: Signal;
   /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
   onDeadline: (live: Live) => void = () => {};
+  /** Some of them were decided upon. */
+  onChange: (lives: readonly Live[], change: Pick<Change, "action" | "patch">) => void = () => {};
   /** How many live ones each account has. */
   readonly #counts = new Map<string, { total: number; waiting: number }>();
   readonly #store: Store;
@@ -38,8 +41,7 @@ export class Ledger {
 
   /** Ids go on after the highest that the store knows; asked again when a store could be opened at last. */
   learnNextId(): void {
-    const [row] = this.#store.all<{ last: number | null }>("SELECT max(id) AS last FROM delegations");
-    this.#nextId = Math.max(this.#nextId, (row?.last ?? 0) + 1);
+    this.#nextId = Math.max(this.#nextId, lastId(this.#store) + 1);
   }
 
   countOf(account: string): { total: number; waiting: number } {
@@ -53,6 +55,7 @@ export class Ledger {
     this.#nextId++;
     const live = newLive(record, target);
     this.add(live);
+    this.onChange([live], { action: change.action, patch: {} });
     this.#tell([live]);
     return live;
   }
@@ -68,6 +71,7 @@ export class Ledger {
   grant(live: Live, change: Change): void {
     this.#store.record(draftOf([live.record], change));
     this.#apply(live, change.patch);
+    this.onChange([live], change);
     this.#tell([live]);
   }
 
@@ -81,6 +85,7 @@ export class Ledger {
       live.unrecorded = true;
       this.#apply(live, change.patch);
     }
+    this.onChange(lives, change);
     const draft = draftOf(
       lives.map(({ record }) => record),
       change,

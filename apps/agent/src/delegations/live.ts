@@ -20,6 +20,8 @@ export interface Claimant {
   readonly pid: number;
   readonly uid: number;
   readonly command: string | null;
+  /** See wardens/start-time.ts; null where it cannot be told. */
+  readonly startTime: number | null;
   readonly isClosed: boolean;
   /** What it has claimed and not lost yet. */
   readonly holding: Set<Live>;
@@ -56,7 +58,14 @@ export interface Record {
   /** The delegation that it replaces: see renew.ts. */
   readonly renews: number | null;
   /** Which warden made its export, and under which number; with the boot id, what a restart needs to prove the end. */
-  export: { warden: string; id: number; bootId: string; method: Method | null } | null;
+  export: {
+    warden: string;
+    id: number;
+    bootId: string;
+    method: Method | null;
+    /** Of its client's process, which alone may resume it; where an agent may be followed by another. */
+    clientStart?: number | null;
+  } | null;
 }
 
 /** A delegation that has not ended, or not been recorded as ended, as the agent holds it in memory. */
@@ -66,6 +75,8 @@ export interface Live {
   /** The connection that claimed it; null before that, and while a kept one waits for its account. */
   claimant: Claimant | null;
   exported: LiveExport | null;
+  /** It was taken over from another agent, and its client has not come back yet. */
+  isAwaited: boolean;
   /** Boot-clock milliseconds. */
   lapsesAt: number | null;
   /** When the client is told that its lease runs out. */
@@ -101,6 +112,7 @@ export function newLive(record: Record, target: Buffer<Live>): Live {
     target,
     claimant: null,
     exported: null,
+    isAwaited: false,
     lapsesAt: null,
     noticeAt: null,
     leaseEndsAt: null,

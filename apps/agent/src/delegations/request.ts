@@ -1,3 +1,4 @@
+import type { Hold } from "@lendbuf/shared/buffer";
 import type { Access, Share } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
@@ -122,8 +123,20 @@ function checkLimits(core: Core, account: string, waits: boolean): void {
     );
 }
 
+/** Why nobody gets it, and what to do. */
+export function heldWords(name: string, { reason }: Hold): string {
+  return `Buffer "${name}" is held: ${reason}. An operator lifts that (lendbuf lift ${name}).`;
+}
+
 function busy(target: Buffer<Live>): AgentError {
+  const { doing, hold } = target.between;
+  if (hold) return new AgentError("BUSY", heldWords(target.name, hold));
   const [first] = target.occupants;
+  if (!first && doing)
+    return new AgentError(
+      "BUSY",
+      `Buffer "${target.name}" is not ready for the next borrower yet: ${doing}. Wait in line (wait: true), or ask in a moment.`,
+    );
   const until = first?.record.expiresAt ? ` until ${new Date(first.record.expiresAt).toISOString()} at the latest` : "";
   const line = target.queue.length > 0 ? `, and ${target.queue.length} wait in line` : "";
   return new AgentError(

@@ -4,27 +4,30 @@ import type { Core } from "../core.ts";
 import { OPENED_ANEW } from "../devices/vfio.ts";
 import { confirm, end } from "../revocation/end.ts";
 import { forget, hear, knownInstances, type Testimony } from "../wardens/last-word.ts";
+import { forgetWord } from "../wardens/succession.ts";
+import { adopt } from "./adopt.ts";
 import { type Live, newLive, type Record, recordOf } from "./live.ts";
 import { advanceAll, startOffer } from "./queue.ts";
 
 const LISTEN_AGAIN_MS = 100;
 
-/** Takes up what an earlier agent left: who waits or has an offer goes on; whatever was exported ends, with the proof that can be had. */
+/** Takes up what an earlier agent left: who waits or has an offer goes on; whatever was exported ends, with the proof that can be had, unless its warden was taken over. */
 export function restore(core: Core): void {
   const rows = core.store.all<{ record: string }>(
     "SELECT record FROM delegations WHERE state IN ('waiting', 'offered', 'active', 'revoking') ORDER BY id",
   );
   const records = rows.map(({ record }) => recordOf(JSON.parse(record))).filter(({ id }) => !core.ledger.live.has(id));
-  const exported: Live[] = [];
-  for (const record of records) {
-    if (record.state === "waiting" || record.state === "offered") resume(core, record);
-    else exported.push(takeUp(core, record));
-  }
-  endAll(core, exported);
+  const isExported = ({ state }: Record) => state === "active" || state === "revoking";
+  const orphans = adopt(core, records.filter(isExported), (record) => formerBuffer(core, record));
+  for (const record of records) if (!isExported(record)) goOn(core, record);
+  endAll(
+    core,
+    orphans.map((record) => takeUp(core, record)),
+  );
   advanceAll(core);
 }
 
-function resume(core: Core, record: Record): void {
+function goOn(core: Core, record: Record): void {
   const target = core.buffers.find(record.buffer);
   const live = newLive(record, target ?? formerBuffer(core, record));
   core.ledger.add(live);
@@ -53,7 +56,7 @@ function formerBuffer(core: Core, { buffer, device, size }: Record): Buffer<Live
     scrub: "none",
     description: "",
   } as const;
-  return new Buffer<Live>({ ...definition, ranges: [...definition.ranges] }, known, false);
+  return new Buffer<Live>({ ...definition, ranges: [...definition.ranges], tags: [] }, known, false);
 }
 
 function endAll(core: Core, lives: readonly Live[]): void {
@@ -175,6 +178,9 @@ function forgetUnneeded(core: Core): void {
   const needed = new Set([...core.devices.values()].map((device) => device.view().warden?.instance));
   for (const { record } of core.ledger.live.values()) needed.add(record.export?.warden);
   for (const instance of knownInstances(stateDirectory)) {
-    if (!needed.has(instance) && hear(stateDirectory, instance).kind !== "working") forget(stateDirectory, instance);
+    if (!needed.has(instance) && hear(stateDirectory, instance).kind !== "working") {
+      forget(stateDirectory, instance);
+      forgetWord(stateDirectory, instance);
+    }
   }
 }

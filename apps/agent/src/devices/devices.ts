@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
 import type { DeviceChoice } from "../config.ts";
+import { hear } from "../wardens/last-word.ts";
+import { dismiss, forgetWord, type KnownWarden, knownWardens } from "../wardens/succession.ts";
 import { Device, type DeviceHandlers, type DeviceOptions } from "./device.ts";
 import type { DeviceKind } from "./kind.ts";
 import { systemMemory } from "./memory.ts";
@@ -13,6 +16,7 @@ const LOOK_AGAIN_MS = 2000;
 export class Devices {
   readonly byName = new Map<string, Device>();
   readonly #choice: DeviceChoice;
+  readonly #options: DeviceOptions;
   readonly #clock: Deadlines;
   readonly #make: (kind: DeviceKind) => Device;
   #next: Deadline | undefined;
@@ -21,6 +25,7 @@ export class Devices {
   /** `handlersOf`: what is to be done with what one of them says. */
   constructor(choice: DeviceChoice, options: DeviceOptions, handlersOf: (device: () => Device) => DeviceHandlers) {
     this.#choice = choice;
+    this.#options = options;
     this.#clock = options.clock;
     this.#make = (kind) => {
       const device: Device = new Device(
@@ -35,16 +40,39 @@ export class Devices {
     for (const bdf of this.#wanted()) this.#add(this.#kindOf(bdf));
   }
 
-  /** Resolves when each is ready or has failed for the first time. */
-  async start(): Promise<void> {
-    await Promise.all([...this.byName.values()].map((device) => device.start()));
+  /**
+   * Resolves when each is ready or has failed for the first time. Wardens that an earlier agent left are taken over, if that is wanted
+   * (`mayAdopt`: nobody else can do it meanwhile); the others are dismissed.
+   */
+  async start(mayAdopt: boolean): Promise<void> {
+    const known = mayAdopt ? this.#knownWardens() : new Map<string, KnownWarden>();
+    await Promise.all([...this.byName.values()].map((device) => device.start(known.get(device.name))));
     if (this.#choice.pci === "auto") this.#lookAgain();
   }
 
-  async close(): Promise<void> {
+  /** `leave`: with what is lent of them, to the next agent. */
+  async close(leave: boolean): Promise<void> {
     this.#closed = true;
     this.#next?.cancel();
-    await Promise.all([...this.byName.values()].map((device) => device.close()));
+    await Promise.all([...this.byName.values()].map((device) => device.close(leave)));
+  }
+
+  /** Those to be taken over, by device. */
+  #knownWardens(): Map<string, KnownWarden> {
+    const { stateDirectory, bootId, adoptMs } = this.#options;
+    const wanted = new Map<string, KnownWarden>();
+    for (const known of knownWardens(stateDirectory, bootId)) {
+      const { device, instance } = known;
+      if (hear(stateDirectory, instance).kind !== "working") forgetWord(stateDirectory, instance);
+      else if (adoptMs > 0 && this.#isAsWanted(known) && !wanted.has(device)) wanted.set(device, known);
+      else void dismiss(stateDirectory, known);
+    }
+    return wanted;
+  }
+
+  /** One that was started by other settings (bus mastering, ways to revoke) is not what was asked for now. */
+  #isAsWanted({ device, args }: KnownWarden): boolean {
+    return isDeepStrictEqual(this.byName.get(device)?.kind.wardenArgs, args);
   }
 
   #wanted(): readonly string[] {

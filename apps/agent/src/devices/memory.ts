@@ -13,6 +13,7 @@ export function systemMemory(size: number): DeviceKind {
     opensOnce: false,
     describe: () => ({
       description: "Fresh memory of this machine, as dma-bufs; nothing takes them back by force",
+      tags: [],
       pci: null,
     }),
     buffers: (regions) =>
@@ -24,6 +25,7 @@ export function systemMemory(size: number): DeviceKind {
         share: "exclusive",
         scrub: "zero",
         description: "All of the memory that may be lent; lendbuf define makes smaller buffers",
+        tags: [],
       })),
     cut: cutByLastReference,
   };

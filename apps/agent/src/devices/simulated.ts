@@ -15,6 +15,7 @@ export const SIMULATED_DEVICE: DeviceKind = {
   opensOnce: false,
   describe: () => ({
     description: "Simulated 4-channel digitizer: works on any Linux, without hardware",
+    tags: [],
     pci: null,
   }),
   buffers: () => [...BUFFERS],
@@ -44,5 +45,6 @@ function buffer(name: string, region: number, offset: number, length: number, de
     share: "exclusive",
     scrub: "none",
     description,
+    tags: [],
   };
 }

@@ -65,6 +65,7 @@ function wholeBar(device: string, { index, size, withheld }: Region): BufferDefi
     ranges: withheld ? around(withheld, size) : [{ offset: 0, length: size }],
     share: "exclusive",
     scrub: "none",
+    tags: [],
     description: withheld ? `All of BAR ${index} but the MSI-X table` : `All of BAR ${index}`,
   };
 }

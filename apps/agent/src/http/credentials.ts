@@ -25,7 +25,8 @@ export function callerOfToken(core: Core, request: IncomingMessage): Caller | un
   if (!token) return undefined;
   const { id, account, scope, expiresAt } = token;
   const came = { door: "token", credential: id, expiresAt } as const;
-  return present(callerOf(core.accounts, account, `token:${id}`, came, { most: ROLE_OF_SCOPE[scope] }));
+  const through = () => `token:${id} ${addressOf(request)}`;
+  return present(callerOf(core.accounts, account, through, came, { most: ROLE_OF_SCOPE[scope] }));
 }
 
 /** The caller behind a session: the cookie says which, the key that no other port of this host ever saw proves it. */
@@ -33,7 +34,14 @@ export function callerOfSession(core: Core, request: IncomingMessage, place: Pla
   const session = sessionsOf(core, request, place).find(({ id }) => core.sessions.hasKey(id, key));
   if (!session) return undefined;
   const { id, account, expiresAt } = session;
-  return present(callerOf(core.accounts, account, `session:${id}`, { door: "session", credential: id, expiresAt }));
+  const came = { door: "session", credential: id, expiresAt } as const;
+  return present(callerOf(core.accounts, account, () => `session:${id} ${addressOf(request)}`, came));
+}
+
+/** Where a request comes from, for the audit. */
+export function addressOf({ socket }: IncomingMessage): string {
+  const { remoteAddress = "gone", remotePort = 0 } = socket;
+  return `${remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }
 
 /** Undefined where its account has no way in any more. */

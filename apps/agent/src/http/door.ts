@@ -3,17 +3,20 @@ import { type AddressInfo, isIPv6 } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AnyTRPCProcedure } from "@trpc/server";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
+import { noteTurnedAway } from "../accounts/refused.ts";
 import { appRouter } from "../api/router.ts";
 import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
+import { notReady } from "../monitoring/health.ts";
+import type { Metrics } from "../monitoring/metrics.ts";
 import type { CertificateFiles } from "./certificate.ts";
-import { callerOfSession, callerOfToken } from "./credentials.ts";
+import { addressOf, callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
 import { guard, type Refusal } from "./guard.ts";
 import { limitAddresses, limitConnections, SERVER_LIMITS } from "./limits.ts";
 import { Login } from "./login.ts";
 import { loopback, type Place, urlOf } from "./place.ts";
-import { logBug, refuse, refuseBare, replyJson, SECURITY_HEADERS } from "./reply.ts";
+import { noteFailure, refuse, refuseBare, replyJson, SECURITY_HEADERS } from "./reply.ts";
 import { Sockets } from "./sockets.ts";
 import { TlsServer } from "./tls.ts";
 
@@ -23,6 +26,7 @@ const METHODS = ["GET", "HEAD", "POST"];
 /** The door for people and remote scripts, on loopback and over TLS: the dashboard, tRPC, and whether the agent is well. */
 export class HttpDoor {
   readonly #core: Core;
+  readonly #metrics: Metrics;
   readonly #servers: Server[] = [];
   readonly #files: Files | undefined;
   readonly #login: Login;
@@ -30,8 +34,9 @@ export class HttpDoor {
   /** Connections with a request that is not answered yet. */
   readonly #busy = new WeakSet<Duplex>();
 
-  constructor(core: Core, dashboard: string) {
+  constructor(core: Core, metrics: Metrics, dashboard: string) {
     this.#core = core;
+    this.#metrics = metrics;
     this.#files = Files.load(dashboard);
     this.#login = new Login(core);
     this.#sockets = new Sockets(core);
@@ -94,14 +99,16 @@ export class HttpDoor {
     response.once("finish", () => request.complete || socket.destroy()); // a body that nobody wanted
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     const refusal = guard(request, place);
-    if (refusal) return refuse(response, refusal);
+    if (refusal) return this.#turnAway(request, response, refusal);
     const path = pathOf(request);
     try {
       if (path === "/login") return await this.#login.answer(request, response, place);
       if (path.startsWith("/trpc/")) return await this.#call(request, response, place, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });
-      if (path === "/healthz") return this.#health(response);
+      if (path === "/healthz") return replyJson(response, 200, { ok: true, version: this.#core.version });
+      if (path === "/readyz") return this.#readiness(response);
+      if (path === "/metrics") return await this.#tellMetrics(request, response);
       if (this.#files) return this.#files.answer(request, response, path);
       refuse(response, NOT_BUILT);
     } catch (cause) {
@@ -116,6 +123,7 @@ export class HttpDoor {
     const key = request.headers["x-lendbuf-key"];
     const caller = callerOfToken(this.#core, request) ?? callerOfSession(this.#core, request, place, key);
     const refusal = caller ? refusalOf(request, path) : UNAUTHORIZED;
+    if (refusal) this.#noteTurnedAway(request, path, refusal);
     if (!caller || refusal)
       return refuse(response, refusal!, refusal?.status === 405 ? { allow: METHODS.join(", ") } : {});
     const gone = new AbortController();
@@ -136,14 +144,34 @@ export class HttpDoor {
       allowBatching: false,
       maxBodySize: MAX_BODY,
       createContext: () => context,
-      onError: ({ error, path: method }) => logBug(this.#core, error, method),
+      onError: (failure) => noteFailure(this.#core, request, failure),
     });
   }
 
-  #health(response: ServerResponse): void {
-    const { store, devices, version } = this.#core;
-    const isWell = !store.problem && [...devices.values()].every((device) => device.isReady);
-    replyJson(response, isWell ? 200 : 503, { ok: isWell, version });
+  #turnAway(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+    this.#noteTurnedAway(request, "connect", refusal);
+    refuse(response, refusal);
+  }
+
+  /** Of those that no caller stands behind; what else is wrong with a request is its caller's to read. */
+  #noteTurnedAway(request: IncomingMessage, path: string, refusal: Refusal): void {
+    if (DENIED.has(refusal.status)) noteTurnedAway(this.#core, addressOf(request), path, refusal);
+    else this.#core.refusals.count(refusal.code);
+  }
+
+  #readiness(response: ServerResponse): void {
+    const missing = notReady(this.#core);
+    const ok = missing.length === 0;
+    replyJson(response, ok ? 200 : 503, { ok, version: this.#core.version, notReady: missing });
+  }
+
+  async #tellMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!callerOfToken(this.#core, request)) {
+      this.#noteTurnedAway(request, "metrics", UNAUTHORIZED);
+      return refuse(response, UNAUTHORIZED);
+    }
+    const text = await this.#metrics.text();
+    response.writeHead(200, { "content-type": this.#metrics.contentType, "cache-control": "no-store" }).end(text);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, place: Place): void {
@@ -151,7 +179,10 @@ export class HttpDoor {
     if (this.#busy.has(socket)) return void socket.destroy();
     try {
       const refusal = guard(request, place) ?? this.#sockets.refusalOf(request, pathOf(request), place);
-      if (refusal) return refuseBare(socket, refusal);
+      if (refusal) {
+        this.#noteTurnedAway(request, "connect", refusal);
+        return refuseBare(socket, refusal);
+      }
       this.#sockets.upgrade(request, socket, head, place);
     } catch (cause) {
       this.#core.log.error({ cause }, "upgrade failed");
@@ -213,6 +244,9 @@ function refusalOf({ method, headers }: IncomingMessage, path: string): Refusal 
     return { status: 413, code: "BAD_INPUT", message: `A body has ${MAX_BODY} bytes at most.` };
   return undefined;
 }
+
+/** Who is not let in: unknown, from elsewhere, or asking for another host. */
+const DENIED = new Set([401, 403, 421]);
 
 /** What Node's parser says of bytes that it does not take. */
 const CLIENT_ERRORS: Record<string, [status: number, message: string]> = {

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AgentError } from "@lendbuf/shared/errors";
 import { z } from "zod";
+import { noteTurnedAway } from "../accounts/refused.ts";
 import type { Core } from "../core.ts";
-import { cookieName } from "./credentials.ts";
+import { addressOf, cookieName } from "./credentials.ts";
+import type { Refusal } from "./guard.ts";
 import type { Place } from "./place.ts";
 import { refuse, replyJson } from "./reply.ts";
 
@@ -49,19 +51,16 @@ export class Login {
         code: "BAD_INPUT",
         message: 'The body is {"secret": "…"}, at most 4 KiB.',
       });
-    this.#open(body.data.secret, response, place);
+    this.#open(body.data.secret, addressOf(request), response, place);
   }
 
-  #open(secret: string, response: ServerResponse, place: Place): void {
+  #open(secret: string, address: string, response: ServerResponse, place: Place): void {
     try {
-      const opened = this.#core.sessions.open(secret);
+      const opened = this.#core.sessions.open(secret, address);
       if (!opened) {
         this.#failures.push(this.#core.clock.now());
-        return refuse(response, {
-          status: 401,
-          code: "UNAUTHORIZED",
-          message: "This login link was used already, is too old, or never was. `lendbuf login` prints a new one.",
-        });
+        noteTurnedAway(this.#core, address, "login", UNKNOWN_LINK);
+        return refuse(response, UNKNOWN_LINK);
       }
       const maxAge = Math.floor((opened.expiresAt - Date.now()) / 1000);
       const secure = place.scheme === "https" ? "; Secure" : "";
@@ -80,6 +79,12 @@ export class Login {
     return this.#failures.length < MAX_FAILURES ? 0 : this.#failures[0]! + WINDOW_MS - now;
   }
 }
+
+const UNKNOWN_LINK: Refusal = {
+  status: 401,
+  code: "UNAUTHORIZED",
+  message: "This login link was used already, is too old, or never was. `lendbuf login` prints a new one.",
+};
 
 /** Undefined where it is too long, no JSON, or did not come. */
 async function readJson(request: IncomingMessage): Promise<unknown> {

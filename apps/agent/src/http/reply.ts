@@ -1,8 +1,12 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { AgentError } from "@lendbuf/shared/errors";
-import type { TRPCError } from "@trpc/server";
+import { getTRPCErrorShape, type TRPCError } from "@trpc/server";
+import { noteRefused, noteTurnedAway } from "../accounts/refused.ts";
+import { appRouter } from "../api/router.ts";
+import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
+import { addressOf } from "./credentials.ts";
 import type { Refusal } from "./guard.ts";
 
 /** On every answer; an answer that is a page adds its own content security policy. */
@@ -48,8 +52,24 @@ export function refuseBare(socket: Duplex, { status, code, message }: Refusal): 
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** What a caller is only told to look up in the log. */
-export function logBug({ log }: Core, error: TRPCError, method: string | undefined): void {
+/** A call that failed: into the audit where it was refused, and into the log what a caller is only told to look up there. */
+export function noteFailure(
+  core: Core,
+  request: IncomingMessage,
+  {
+    error,
+    path = "connect",
+    input,
+    ctx,
+  }: { error: TRPCError; path?: string | undefined; input: unknown; ctx?: Context | undefined },
+): void {
+  const shape = getTRPCErrorShape({ config: appRouter._def._config, error, type: "unknown", path, input, ctx });
+  const refusal = { code: shape.data.code, message: shape.message };
+  if (ctx) noteRefused(core, ctx.caller, path, refusal, input);
+  else noteTurnedAway(core, addressOf(request), "connect", refusal);
   if (error.code === "INTERNAL_SERVER_ERROR" && !(error.cause instanceof AgentError))
-    log.error({ method, cause: error.cause ?? error }, "request failed");
+    core.log.error(
+      { method: path, actor: ctx?.caller.actor, seq: core.store.head.seq, cause: error.cause ?? error },
+      "request failed",
+    );
 }

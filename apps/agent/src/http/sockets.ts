@@ -11,7 +11,7 @@ import { callerOfSession, callerOfToken, sessionsOf } from "./credentials.ts";
 import { Gate, SLOW_READER_BYTES } from "./gate.ts";
 import type { Refusal } from "./guard.ts";
 import type { Place } from "./place.ts";
-import { logBug } from "./reply.ts";
+import { noteFailure } from "./reply.ts";
 
 const MAX_MESSAGE = 65_536;
 const MAX_SOCKETS = 512;
@@ -96,7 +96,7 @@ export class Sockets {
         keepAlive: { enabled: true, pingMs: 15_000, pongWaitMs: 10_000 },
         experimental_encoder: gate.encoder,
         createContext: ({ info }) => this.#contextOf(client, request, place, info),
-        onError: ({ error, path }) => logBug(this.#core, error, path),
+        onError: (failure) => noteFailure(this.#core, request, failure),
       })(client, request);
       gate.stand();
     });

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Proof } from "@lendbuf/shared/delegation";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Between } from "../between/between.ts";
+import { Hooks } from "../between/hooks.ts";
 import { Buffer } from "../buffers/buffer.ts";
 import { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
@@ -23,7 +25,7 @@ const PROOF: Proof = {
   probe: "the device was opened anew",
   durationUs: 1,
 };
-const CLIENT: Claimant = { pid: 1, uid: 1000, command: null, isClosed: false, holding: new Set() };
+const CLIENT: Claimant = { pid: 1, startTime: 1, uid: 1000, command: null, isClosed: false, holding: new Set() };
 
 let directory: string;
 let core: Core;
@@ -33,7 +35,18 @@ beforeEach(() => {
   const store = new Store({ directory, durability: "NORMAL" });
   const clock = new Deadlines();
   // What an end touches; only the device is none, for those that are revoked as a whole are made of hardware.
-  core = { store, clock, ledger: new Ledger(store, clock, new Signal()), log: createLog() } as Partial<Core> as Core;
+  const log = createLog();
+  const ledger = new Ledger(store, clock, new Signal());
+  const between = new Between({
+    store,
+    log,
+    hooks: new Hooks([], log),
+    resetIdle: [],
+    buffers: { find: () => undefined, all: () => [] },
+    lives: () => [],
+    onChange() {},
+  });
+  core = { store, clock, ledger, log, between } as Partial<Core> as Core;
 });
 
 afterEach(() => {
@@ -48,7 +61,7 @@ function lostToAnother(): Live {
   const ranges = [{ offset: 0, length: 4096 }];
   const definition = { name: "pci/bar0", device: "pci", region: 0, ranges, share: "exclusive", scrub: "none" } as const;
   const device = { name: "pci", isReady: false } as Device;
-  const target = new Buffer<Live>({ ...definition, ranges, description: "" }, device, true);
+  const target = new Buffer<Live>({ ...definition, ranges, description: "", tags: [] }, device, true);
   const now = Date.now();
   const fields = {
     ...BLANK,

@@ -275,8 +275,10 @@ export function confirm(core: Core, lives: readonly Live[], proof: Proof): void 
   } as const;
   const renewed = record.reason === "collateral" ? lives.filter(({ claimant }) => claimant && !claimant.isClosed) : [];
   for (const live of lives) live.claimant?.holding.delete(live);
+  core.between.expect(lives);
   core.ledger.settle(lives, { actor, action: "delegation.revoked", patch });
   for (const live of renewed) renew(core, live, Math.floor((live.leaseEndsAt ?? 0) - core.clock.now()));
+  core.between.follow(lives);
   advanceTargets(core, lives);
 }
 
@@ -339,6 +341,11 @@ function lookAgain(core: Core, warden: Warden, delayMs: number): void {
 function advanceTargets(core: Core, lives: readonly Live[]): void {
   if (lives.length === 1) return advance(core, lives[0]!.target);
   for (const target of new Set(lives.map((live) => live.target))) advance(core, target);
+}
+
+/** Asks once more for ends that were decided before this agent. */
+export function askAgain(core: Core, lives: readonly Live[]): void {
+  ask(core, lives);
 }
 
 /** Asks once more for the end of a kept delegation's old export, so that it can be claimed anew. */

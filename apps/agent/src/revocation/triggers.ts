@@ -1,4 +1,5 @@
 import type { Core } from "../core.ts";
+import { tellDeadline } from "../delegations/deadline.ts";
 import type { Claimant, Live } from "../delegations/live.ts";
 import { end } from "./end.ts";
 
@@ -23,6 +24,11 @@ export function onDeadline(core: Core, live: Live): void {
 export function onDisconnect(core: Core, claimant: Claimant): void {
   const held = [...claimant.holding].filter(({ record }) => record.state === "active");
   claimant.holding.clear();
+  leave(core, held);
+}
+
+/** Nobody holds these active ones any more. */
+export function leave(core: Core, held: readonly Live[]): void {
   const kept = held.filter(({ record }) => record.keep);
   for (const live of kept) live.claimant = null;
   core.ledger.settle(kept, { actor: "agent", action: "delegation.left", patch: { client: null } });
@@ -52,4 +58,5 @@ export function announce(
     patch: { ending: { reason, at: Date.now() + noticeMs } },
   });
   core.ledger.schedule(live);
+  tellDeadline(live);
 }

@@ -102,4 +102,45 @@ export const MIGRATIONS: readonly string[] = [
   -- Those that were made before there were scopes were good for all that their account may do.
   ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'operate';
   `,
+  `
+  -- Between two borrowers. What is held stays so over a restart; hooks that an agent did not come to the end of are run by the next.
+  CREATE TABLE holds (buffer TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_buffer_held AFTER INSERT ON audit WHEN NEW.action = 'buffer.held' BEGIN
+    INSERT OR REPLACE INTO holds VALUES (NEW.buffer, NEW.at, json_extract(NEW.detail, '$.reason'));
+  END;
+  CREATE TRIGGER audit_buffer_lifted AFTER INSERT ON audit WHEN NEW.action IN ('buffer.lifted', 'buffer.removed') BEGIN
+    DELETE FROM holds WHERE buffer = NEW.buffer;
+  END;
+  CREATE TABLE pending_hooks (delegation INTEGER PRIMARY KEY, buffer TEXT NOT NULL, ended TEXT NOT NULL) STRICT;
+  CREATE TRIGGER audit_hooks_pending AFTER INSERT ON audit WHEN NEW.action = 'hooks.pending' BEGIN
+    INSERT OR REPLACE INTO pending_hooks
+      SELECT json_extract(value, '$.delegation'), json_extract(value, '$.buffer'), value FROM json_each(NEW.detail, '$.ended');
+  END;
+  CREATE TRIGGER audit_hooks_ran AFTER INSERT ON audit WHEN NEW.action = 'hooks.ran' BEGIN
+    DELETE FROM pending_hooks WHERE delegation = json_extract(NEW.detail, '$.delegation');
+  END;
+  `,
+  `
+  -- Old entries may go. The last that went is the anchor, and an entry says so; what lives on was carried over before, so that what is left
+  -- replays to the same state.
+  CREATE TABLE audit_anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, last_id INTEGER NOT NULL) STRICT;
+  CREATE TABLE carried (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  -- One trigger for all: each is looked at by every decision.
+  CREATE TRIGGER audit_kept AFTER INSERT ON audit WHEN NEW.action IN ('delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried', 'audit.anchored') BEGIN
+    INSERT OR REPLACE INTO audit_anchor
+      SELECT 1, json_extract(NEW.detail, '$.seq'), json_extract(NEW.detail, '$.hash'), json_extract(NEW.detail, '$.lastId')
+      WHERE NEW.action = 'audit.anchored';
+    INSERT OR REPLACE INTO buffers SELECT NEW.buffer, NEW.detail WHERE NEW.action = 'buffer.carried';
+    INSERT OR REPLACE INTO accounts SELECT NEW.account, NEW.detail WHERE NEW.action = 'account.carried';
+    INSERT OR REPLACE INTO holds
+      SELECT NEW.buffer, json_extract(NEW.detail, '$.since'), json_extract(NEW.detail, '$.reason') WHERE NEW.action = 'hold.carried';
+    INSERT OR REPLACE INTO carried
+      SELECT substr(NEW.action, 1, instr(NEW.action, '.') - 1) || ' ' || coalesce(NEW.delegation, NEW.buffer, NEW.account), NEW.seq
+      WHERE NEW.action <> 'audit.anchored';
+  END;
+  DROP TRIGGER audit_is_append_only_delete;
+  CREATE TRIGGER audit_is_append_only_delete BEFORE DELETE ON audit WHEN OLD.seq > coalesce((SELECT seq FROM audit_anchor), 0) BEGIN
+    SELECT RAISE(ABORT, 'the audit is append-only');
+  END;
+  `,
 ];

@@ -5,8 +5,9 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { listAudit, verifyAudit } from "./audit.ts";
+import { AuditSearch } from "./search.ts";
 import { type Draft, Store } from "./store.ts";
+import { verifyAudit } from "./verify.ts";
 
 let directory: string;
 let store: Store | undefined;
@@ -82,7 +83,7 @@ function recordOf(opened: Store, id: number): unknown {
 }
 
 describe("a store", () => {
-  it("keeps state and audit row together over a restart", () => {
+  it("keeps state and audit row together over a restart", async () => {
     earlier(
       'const s = open(); s.record(draft(1, "offered", { purpose: "test" })); s.record(draft(1, "active", { client: { pid: 7 } }));',
     );
@@ -90,7 +91,7 @@ describe("a store", () => {
     const again = open();
 
     expect(recordOf(again, 1)).toEqual({ id: 1, state: "active", purpose: "test", client: { pid: 7 } });
-    expect(listAudit(again, { limit: 10 }).map(({ seq, action }) => [seq, action])).toEqual([
+    expect((await new AuditSearch(again).find({}, 10)).map(({ seq, action }) => [seq, action])).toEqual([
       [2, "delegation.active"],
       [1, "delegation.offered"],
     ]);
@@ -104,7 +105,7 @@ describe("a store", () => {
     expect(recordOf(store!, 1)).toEqual({ id: 1, state: "revoked" });
   });
 
-  it("ends many with one row", () => {
+  it("ends many with one row", async () => {
     open();
     for (const id of [1, 2, 3]) store!.record(draft(id, "active"));
 
@@ -122,8 +123,8 @@ describe("a store", () => {
       "active",
       "revoked",
     ]);
-    expect(listAudit(store!, { delegation: 3, limit: 10 })).toHaveLength(2);
-    expect(listAudit(store!, { delegation: 2, limit: 10 })).toHaveLength(1);
+    expect(await new AuditSearch(store!).find({ delegation: 3 }, 10)).toHaveLength(2);
+    expect(await new AuditSearch(store!).find({ delegation: 2 }, 10)).toHaveLength(1);
   });
 
   it("survives SIGKILL of its process in the middle of writing, each row whole", async () => {
@@ -160,7 +161,13 @@ describe("the audit", () => {
     earlier(FIVE);
     open();
 
-    expect(await verifyAudit(store!)).toEqual({ ok: true, entries: 5, head: store!.head.hash, broken: null });
+    expect(await verifyAudit(store!)).toEqual({
+      ok: true,
+      entries: 5,
+      head: store!.head.hash,
+      anchor: null,
+      broken: null,
+    });
   });
 
   it.each([

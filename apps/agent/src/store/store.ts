@@ -1,8 +1,9 @@
 import { accessSync, constants, mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type AuditHead, type AuditRow, GENESIS } from "@lendbuf/shared/audit";
 import { AgentError } from "@lendbuf/shared/errors";
 import Database from "libsql";
-import { type AuditRow, GENESIS, hashOf } from "./chain.ts";
+import { hashOf } from "./chain.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 /** What is to be recorded: one decision. The row's place in the chain is found when it is written. */
@@ -47,7 +48,8 @@ export class Store {
   readonly #options: StoreOptions;
   #db: Sql | undefined;
   #insert: Statement | undefined;
-  #head = { seq: 0, hash: GENESIS };
+  #head: AuditHead = { seq: 0, hash: GENESIS };
+  #anchor: AuditHead | null = null;
   #unwritten: { draft: Draft; written: () => void }[] = [];
   /** A newer agent's: nothing that happens while we run makes it ours. */
   #isForeign = false;
@@ -57,6 +59,9 @@ export class Store {
   keptAside: string | null = null;
   /** Called with each row that has become durable. */
   onRow: (row: AuditRow) => void = () => {};
+
+  /** Called with the milliseconds that each row took. */
+  onWrite: (ms: number) => void = () => {};
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -68,8 +73,18 @@ export class Store {
   }
 
   /** The newest row's place and hash. */
-  get head(): Readonly<{ seq: number; hash: string }> {
+  get head(): Readonly<AuditHead> {
     return this.#head;
+  }
+
+  /** The newest of the rows that were dropped by age; null where none was. */
+  get anchor(): Readonly<AuditHead> | null {
+    return this.#anchor;
+  }
+
+  /** The place of the oldest row that is kept. */
+  get tail(): number {
+    return (this.#anchor?.seq ?? 0) + 1;
   }
 
   /** @throws AgentError STORE_READ_ONLY */
@@ -128,6 +143,11 @@ export class Store {
     return this.#db.prepare(sql).all(...values) as Row[];
   }
 
+  /** Changes what the audit does not tell; answers how many rows. @throws what SQLite answers */
+  run(sql: string, ...values: (string | number)[]): number {
+    return this.#db ? Number(this.#db.prepare(sql).run(values).changes) : 0;
+  }
+
   *iterate<Row>(sql: string, ...values: (string | number)[]): Iterable<Row> {
     if (this.#db) yield* this.#db.prepare(sql).iterate(...values) as Iterable<Row>;
   }
@@ -167,6 +187,7 @@ export class Store {
       hash: "",
     };
     row.hash = hashOf(row, this.#head.hash);
+    const start = performance.now();
     try {
       this.#insert.run([
         row.seq,
@@ -185,8 +206,10 @@ export class Store {
       this.problem = this.#describe(cause);
       throw this.#refusal(cause);
     }
+    this.onWrite(performance.now() - start);
     this.problem = null;
     this.#head = { seq: row.seq, hash: row.hash };
+    if (row.action === "audit.anchored") this.#readAnchor(this.#db);
     this.onRow(row);
   }
 
@@ -239,11 +262,17 @@ export class Store {
     migrate(db);
     const [last] = db.prepare("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").all() as AuditRow[];
     this.#head = last ? { seq: last.seq, hash: last.hash } : { seq: 0, hash: GENESIS };
+    this.#readAnchor(db);
     // Read what a start needs, so that damage there shows now, while the file can still be put aside.
     db.prepare("SELECT count(*) FROM delegations WHERE state IN ('waiting', 'offered', 'active', 'revoking')").all();
     db.prepare("SELECT count(*) FROM buffers").all();
     this.#insert = db.prepare("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     this.problem = null;
+  }
+
+  #readAnchor(db: Sql): void {
+    const [anchor] = db.prepare("SELECT seq, hash FROM audit_anchor").all() as AuditHead[];
+    this.#anchor = anchor ? { seq: anchor.seq, hash: anchor.hash } : null;
   }
 
   /** Starts anew beside a database that cannot be read; its files are kept for whoever can. */

@@ -20,7 +20,8 @@ export type Testimony =
   /** It died without a word, or its file is gone. */
   | { kind: "silent" };
 
-function folder(stateDirectory: string): string {
+/** Where wardens leave what the next agent needs to know. */
+export function folder(stateDirectory: string): string {
   return join(stateDirectory, "wardens");
 }
 

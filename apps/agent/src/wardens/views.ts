@@ -55,7 +55,7 @@ export class Views {
 
   async #make(warden: Warden, viewed: Viewed, onClose: () => void): Promise<View> {
     const id = warden.nextExportId();
-    const fd = await warden.export(id, { ...viewed, readOnly: true, scrubZero: false });
+    const fd = await warden.export(id, { ...viewed, readOnly: true });
     const revoke = () => !warden.isGone && warden.revoke([id]);
     let mapping: Mapping;
     try {

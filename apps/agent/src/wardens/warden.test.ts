@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { isRunning, temporaryFolder } from "../../test/harness.ts";
+import { startWarden } from "./process.ts";
 import { Warden } from "./warden.ts";
 
 let folder: string;
@@ -10,8 +11,8 @@ let warden: Warden;
 beforeAll(async () => {
   folder = temporaryFolder();
   await new Promise<void>((resolve, reject) => {
-    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder };
-    warden = new Warden(options, {
+    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder, adoptMs: 0 };
+    warden = new Warden(startWarden(options), {
       onReady: () => resolve(),
       onRevoked: () => {},
       onGone: (why) => reject(new Error(why)),
@@ -39,8 +40,8 @@ it("that has died takes every order, though nobody knows of its death yet: the l
     lost = resolve;
   });
   const mortal = await new Promise<Warden>((resolve) => {
-    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder };
-    const one = new Warden(options, { onReady: () => resolve(one), onRevoked: () => {}, onGone: (why) => lost(why) });
+    const child = startWarden({ device: "sim0", args: ["--simulated"], stateDirectory: folder, adoptMs: 0 });
+    const one = new Warden(child, { onReady: () => resolve(one), onRevoked: () => {}, onGone: (why) => lost(why) });
   });
   process.kill(mortal.pid, "SIGKILL");
   while (isRunning(mortal.pid)); // nothing else happens here meanwhile, so no event tells

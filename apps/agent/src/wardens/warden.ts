@@ -1,18 +1,25 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
-import { type PacketSocket, packetSocketPair } from "@lendbuf/native/addon";
-import { wardenPath } from "@lendbuf/native/build";
+import type { PacketSocket, SystemError } from "@lendbuf/native/addon";
+import {
+  type AdoptionPacket,
+  decodeAdoption,
+  encodeAdopt,
+  encodeDeadline,
+  encodeWait,
+} from "@lendbuf/native/warden/adoption-protocol";
 import {
   type AccessPacket,
   decode,
   encodeAccess,
   encodeExport,
+  encodeReset,
   encodeRevoke,
+  encodeScrub,
   encodeSuspend,
   encodeSync,
   MAX_IDS,
   type RevokedEntry,
+  type ScrubPacket,
   type SyncPacket,
   type WardenPacket,
 } from "@lendbuf/native/warden/protocol";
@@ -21,14 +28,13 @@ import type { Capability, Device, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import { errnoName } from "./errno.ts";
-import { lastWordPath, makeFolder } from "./last-word.ts";
+import type { WardenProcess } from "./process.ts";
 
 export interface ExportRequest {
   kind: Exporter;
   region: number;
   ranges: readonly Range[];
   readOnly: boolean;
-  scrubZero: boolean;
 }
 
 export type { RevokedEntry };
@@ -40,74 +46,73 @@ export interface Found {
   access: Device["access"];
 }
 
-export interface WardenOptions {
-  device: string;
-  /** What this kind of device needs on the warden's command line. */
-  args: readonly string[];
-  stateDirectory: string;
+/** An export that a warden made for an earlier agent. */
+export interface Held {
+  /** Our copy, or -1 where it could not be handed over. */
+  fd: number;
+  /** When it must end, in milliseconds of the boot clock. */
+  deadlineMs: number | null;
+  isRevoking: boolean;
+}
+
+/** What comes with a warden that an earlier agent started. */
+export interface Inheritance {
+  readonly warden: Warden;
+  /** By export id, those that live. */
+  readonly held: Map<number, Held>;
+  /** Whether nobody reaches the device's memory for now. */
+  readonly isSuspended: boolean;
+  /** Whether what it holds was taken into the books. */
+  isInBooks: boolean;
 }
 
 export interface WardenHandlers {
-  onReady(found: Found): void;
+  /** `inherited`: where it was adopted. */
+  onReady(found: Found, inherited?: Inheritance): void;
   /** Answers in groups as they come in; each export's once per `revoke` that named it. */
   onRevoked(entries: RevokedEntry[]): void;
+  /** One that was to be adopted has broken off: it may have been about to let another agent in, which has died. */
+  onTurnedAway?(): void;
   /** The warden is gone, and with it every export that was not proven revoked. Called once, last. */
   onGone(why: string): void;
 }
 
-/** A process that holds one device, makes its exports and revokes them. Ends when our end of the socket closes. */
+/** A process that holds one device, makes its exports and revokes them. Ends when our end of the socket closes, unless it was told to wait. */
 export class Warden {
-  readonly instance = randomUUID();
-  readonly startedAt = Date.now();
+  readonly instance: string;
+  readonly startedAt: number;
   readonly pid: number;
+  readonly #process: WardenProcess;
   readonly #socket: PacketSocket;
-  readonly #child: ChildProcess;
   readonly #handlers: WardenHandlers;
   readonly #exporting = new Map<number, { resolve(fd: number): void; reject(error: Error): void }>();
   /** By serial. */
   readonly #asking = new Map<number, { what: string; resolve(value: bigint): void; reject(error: Error): void }>();
-  readonly #exited: Promise<void>;
+  #adopting: { found: Found | undefined; expected: number; inherited: Inheritance } | undefined;
+  #waitSecret: Uint8Array | undefined;
   #serial = 0;
   #nextExport = 1;
   #gone = false;
 
-  constructor({ device, args, stateDirectory }: WardenOptions, handlers: WardenHandlers) {
+  /** `secret`: of one that waits for another agent, which we are. */
+  constructor(process: WardenProcess, handlers: WardenHandlers, secret?: Uint8Array) {
+    this.instance = process.instance;
+    this.startedAt = process.startedAt;
+    this.pid = process.pid;
+    this.#process = process;
+    this.#socket = process.socket;
     this.#handlers = handlers;
-    const { socket, fd } = packetSocketPair();
-    this.#socket = socket;
-    makeFolder(stateDirectory);
-    const lastWord = lastWordPath(stateDirectory, this.instance);
-    const all = ["--device", device, ...args, "--instance", this.instance, "--last-word", lastWord];
-    try {
-      this.#child = spawn(wardenPath(), all, {
-        detached: true, // a session of its own: no terminal's Ctrl-C reaches it before it reaches us
-        stdio: ["ignore", "ignore", "pipe", fd],
-      });
-    } finally {
-      closeSync(fd);
-    }
-    this.pid = this.#child.pid ?? 0;
-    let words = "";
-    this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-      words = (words + text).slice(-2000);
-    });
-    this.#exited = new Promise((resolve) => {
-      this.#child.once("error", (error) => {
-        this.#end(`it cannot be started: ${error.message}`);
-        resolve();
-      });
-      this.#child.once("close", (code, signal) => {
-        this.#end(`it ended with ${signal ?? `status ${code}`}${words ? `: ${words.trim()}` : ""}`);
-        resolve();
-      });
-    });
-    socket.start({
+    void process.exited.then((why) => this.#end(why));
+    this.#socket.start({
       encoding: "bytes",
       acceptFds: true,
-      onPacket: (bytes, fds) => this.#take(decode(bytes), fds),
-      // The exit that follows says more; a socket that fails while the process lives is an end as well.
-      onClose: (error) => error && this.#child.kill("SIGKILL"),
+      onPacket: (bytes, fds) => this.#receive(bytes, fds),
+      onClose: (error) => this.#onClose(error),
     });
+    if (!secret) return;
+    const inherited = { warden: this, held: new Map(), isSuspended: false, isInBooks: false };
+    this.#adopting = { found: undefined, expected: Number.POSITIVE_INFINITY, inherited };
+    this.#socket.send(encodeAdopt(secret, false));
   }
 
   get isGone(): boolean {
@@ -142,6 +147,16 @@ export class Warden {
     await this.#ask(suspend ? "suspend" : "resume", (serial) => encodeSuspend(serial, suspend));
   }
 
+  /** Writes a word all over memory that nobody has; answers how many bytes were read back. Rejects like `access`. */
+  async scrub(scrub: Omit<ScrubPacket, "serial">): Promise<number> {
+    return Number(await this.#ask("scrub", (serial) => encodeScrub({ ...scrub, serial })));
+  }
+
+  /** Gives the device its state as after power-on, while nobody has anything of it. Rejects like `access`. */
+  async reset(): Promise<void> {
+    await this.#ask("reset", encodeReset);
+  }
+
   /** Asks for the end of these exports; the answers come through `onRevoked`. `deviceWide`: where only the whole device can be taken back, it may be. */
   revoke(exportIds: readonly number[], deviceWide = false): void {
     for (let start = 0; start < exportIds.length; start += MAX_IDS) {
@@ -149,15 +164,39 @@ export class Warden {
     }
   }
 
+  /** When this export must have ended at the latest, in milliseconds of the boot clock: for while no agent is there. */
+  setDeadline(exportId: number, atMs: number): void {
+    if (this.#waitSecret) this.#send(encodeDeadline(++this.#serial, exportId, atMs));
+  }
+
+  /** From now on it waits so long for another agent, once this one is gone. */
+  waitForAnother(ms: number, secret: Uint8Array): void {
+    this.#waitSecret = secret;
+    this.#send(encodeWait(++this.#serial, ms, secret));
+  }
+
+  /** Ids up to this one were given out before. */
+  skipExportIds(highest: number): void {
+    this.#nextExport = Math.max(this.#nextExport, highest + 1);
+  }
+
   /** Closes our end: the warden revokes everything, leaves its last word and exits. Resolves when it has. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.#waitSecret) this.#send(encodeWait(++this.#serial, 0, this.#waitSecret));
+    this.leave();
+    await this.#process.exited;
+  }
+
+  /** Closes our end: the warden waits for another agent, if it was told to. */
+  leave(): void {
     this.#gone = true;
     this.#socket.close();
-    return this.#exited;
+    this.#process.onSocketEnd();
   }
 
   /** `what` is the `syscall` of the error that it may end with. */
   #ask(what: string, encode: (serial: number) => Uint8Array): Promise<bigint> {
+    if (this.#gone) return Promise.reject(new AgentError("DEVICE_LOST", "The device's warden is gone."));
     return new Promise((resolve, reject) => {
       const serial = ++this.#serial;
       this.#asking.set(serial, { what, resolve, reject });
@@ -170,9 +209,54 @@ export class Warden {
     if (this.#gone) return;
     try {
       this.#socket.send(packet);
-    } catch {
-      this.#child.kill("SIGKILL"); // one that cannot be told is of no use
+    } catch (cause) {
+      this.#process.onSocketEnd(cause as SystemError);
     }
+  }
+
+  #onClose(error: SystemError | undefined): void {
+    if (!this.#adopting) return this.#process.onSocketEnd(error);
+    this.#gone = true; // it waits on, or has died: never is it killed with what we have no copies of
+    this.#dropAdoption();
+    this.#handlers.onTurnedAway?.();
+  }
+
+  #dropAdoption(): void {
+    for (const { fd } of this.#adopting?.inherited.held.values() ?? []) if (fd >= 0) closeSync(fd);
+    this.#adopting = undefined;
+  }
+
+  #receive(bytes: Uint8Array, fds: number[]): void {
+    const adoption = this.#adopting && decodeAdoption(bytes);
+    if (adoption) this.#takeAdoption(adoption, fds);
+    else this.#take(decode(bytes), fds);
+  }
+
+  #takeAdoption(packet: AdoptionPacket, fds: number[]): void {
+    const { inherited } = this.#adopting!;
+    if (packet.type === "adopted") {
+      this.#serial = packet.serial;
+      this.skipExportIds(packet.highest);
+      this.#adopting!.expected = packet.count;
+      this.#adopting!.inherited = { ...inherited, isSuspended: packet.isSuspended };
+    } else {
+      const [fd = -1] = fds;
+      inherited.held.set(packet.id, { fd, deadlineMs: packet.deadlineMs, isRevoking: packet.isRevoking });
+    }
+    this.#finishAdoption();
+  }
+
+  #finishAdoption(): void {
+    const { found, expected, inherited } = this.#adopting!;
+    if (!found || inherited.held.size < expected) return;
+    this.#adopting = undefined;
+    this.#handlers.onReady(found, inherited);
+  }
+
+  #takeReady(packet: ReadyPacket): void {
+    const found = foundIn(packet);
+    if (this.#adopting) this.#adopting.found = found;
+    else this.#handlers.onReady(found);
   }
 
   #take(packet: WardenPacket, fds: number[]): void {
@@ -180,7 +264,7 @@ export class Warden {
     for (const fd of fds) closeSync(fd);
     if (packet.type === "revoked") return this.#handlers.onRevoked(packet.entries);
     if (packet.type === "done") return this.#takeDone(packet);
-    if (packet.type === "ready") return this.#handlers.onReady(foundIn(packet));
+    if (packet.type === "ready") return this.#takeReady(packet);
     this.#end(packet.words);
   }
 
@@ -202,8 +286,8 @@ export class Warden {
 
   #end(why: string): void {
     if (this.#gone) return;
-    this.#gone = true;
-    this.#socket.close();
+    this.leave();
+    this.#dropAdoption();
     for (const { reject } of this.#exporting.values()) reject(new Error(`The device's warden is gone: ${why}`));
     this.#exporting.clear();
     for (const { reject } of this.#asking.values())

@@ -1,21 +1,19 @@
 import type { Calls } from "@lendbuf/client/calls";
-import type { AuditEntry, AuditVerdict } from "@lendbuf/shared/audit";
+import type { AuditEntry } from "@lendbuf/shared/audit";
 import type { Command } from "commander";
-import { bufferName, count, delegationId } from "../arguments.ts";
-import { EXIT } from "../exit-codes.ts";
-import { AUDIT_COLUMNS, isAbout } from "../output/audit.ts";
-import { print, printJson, printJsonLine, printLine } from "../output/print.ts";
+import { account, bufferName, count, delegationId, deviceName, moment } from "../arguments.ts";
+import { AUDIT_COLUMNS } from "../output/audit.ts";
+import { print, printJsonLine, printLine } from "../output/print.ts";
 import { Table } from "../output/table.ts";
 import { pages } from "../pages.ts";
 import { interruption, isInterrupt } from "../running/interruption.ts";
 import { withAgent } from "../session.ts";
+import { addAuditExport } from "./audit-export.ts";
+import type { AuditFilter } from "./audit-filter.ts";
+import { addAuditHead, addAuditVerify } from "./audit-verify.ts";
+import { addAuditWho } from "./audit-who.ts";
 
-interface Filter {
-  delegation?: number;
-  buffer?: string;
-}
-
-interface Options extends Filter {
+interface Options extends AuditFilter {
   follow?: boolean;
   number: number;
 }
@@ -27,6 +25,12 @@ export function addAudit(program: Command): void {
     .option("--follow", "go on with what comes")
     .option("--delegation <id>", "only about this one", delegationId)
     .option("--buffer <buffer>", "only about this one", bufferName)
+    .option("--device <device>", "only about this one", deviceName)
+    .option("--account <user>", "only what it did, and what is about its delegations", account)
+    .option("--action <action>", "only these: delegation.claimed, or all of a kind: device")
+    .option("--search <words>", "only those that have all these words")
+    .option("--from <time>", 'from then on: "2026-11-24 15:00", "tuesday 15:00", "2h ago"', moment)
+    .option("--to <time>", "before then", moment)
     .option("-n, --number <count>", "at most so many", count, 50)
     .action(({ follow, number, ...filter }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {
@@ -37,19 +41,13 @@ export function addAudit(program: Command): void {
         else if (latest.length === 0 && !json) await printLine("No entries.");
       }),
     );
-  audit
-    .command("verify")
-    .description("check that no entry was changed, moved or removed")
-    .action((_options, command: Command) =>
-      withAgent(command, async (agent, { json }) => {
-        const verdict = await agent.call("audit.verify");
-        await (json ? printJson(verdict) : printLine(describe(verdict)));
-        if (!verdict.ok) process.exitCode = EXIT.auditBroken;
-      }),
-    );
+  addAuditWho(audit);
+  addAuditExport(audit);
+  addAuditHead(audit);
+  addAuditVerify(audit);
 }
 
-async function newest(agent: Calls, filter: Filter, number: number): Promise<AuditEntry[]> {
+async function newest(agent: Calls, filter: AuditFilter, number: number): Promise<AuditEntry[]> {
   const found: AuditEntry[] = [];
   const fetch = ({ cursor, limit }: { cursor?: number; limit: number }) =>
     agent.call("audit.list", { ...filter, ...(cursor !== undefined && { before: cursor }), limit });
@@ -57,10 +55,15 @@ async function newest(agent: Calls, filter: Filter, number: number): Promise<Aud
   return found.reverse();
 }
 
-async function followOn(agent: Calls, after: number, filter: Filter, show: (entries: AuditEntry[]) => Promise<void>) {
+async function followOn(
+  agent: Calls,
+  after: number,
+  { from: _, to: __, ...filter }: AuditFilter,
+  show: (entries: AuditEntry[]) => Promise<void>,
+) {
   try {
-    for await (const entry of agent.subscribe("audit.watch", { after }, { signal: interruption() }))
-      if (isAbout(entry, filter)) await show([entry]);
+    for await (const entry of agent.subscribe("audit.watch", { ...filter, after }, { signal: interruption() }))
+      await show([entry]);
   } catch (error) {
     if (!isInterrupt(error)) throw error;
   }
@@ -75,9 +78,4 @@ function tablePrinter(): (entries: readonly AuditEntry[]) => Promise<void> {
   return async (entries) => {
     if (entries.length > 0) await print(`${table.lines(entries).join("\n")}\n`);
   };
-}
-
-function describe({ ok, entries, head, broken }: AuditVerdict): string {
-  if (ok) return `The chain is whole: ${entries} entries, head ${head ?? "none"}.`;
-  return broken ? `The chain is broken at entry ${broken.seq}: ${broken.problem}.` : "The chain is broken.";
 }

@@ -1,6 +1,6 @@
 import type { Calls } from "@lendbuf/client/calls";
 import { type Command, Option } from "commander";
-import { bufferName, count, deviceName } from "../arguments.ts";
+import { bufferName, count, deviceName, tag } from "../arguments.ts";
 import { BUFFER_COLUMNS, factsOf, TAKEN_COLUMNS } from "../output/buffer.ts";
 import { factLines } from "../output/facts.ts";
 import { printPages } from "../output/list.ts";
@@ -11,6 +11,7 @@ import { followTable } from "../watching/follow-table.ts";
 
 interface Options {
   device?: string;
+  tag?: string;
   search?: string;
   limit?: number;
   follow?: boolean;
@@ -21,9 +22,12 @@ export function addBuffers(program: Command): void {
     .command("buffers")
     .description("what can be lent, and who has it")
     .option("--device <device>", "only this device's", deviceName)
+    .option("--tag <tag>", "only those with this tag", tag)
     .option("--search <text>", "only those with this in the name or description")
     .option("--limit <count>", "at most so many", count)
-    .addOption(new Option("--follow", "those that are taken, as that changes").conflicts(["device", "search", "limit"]))
+    .addOption(
+      new Option("--follow", "those that are taken, as that changes").conflicts(["device", "tag", "search", "limit"]),
+    )
     .action(({ follow, ...options }: Options, command: Command) =>
       withAgent(command, (agent, { json }) => (follow ? followTaken(agent, json) : list(agent, options, json))),
     );

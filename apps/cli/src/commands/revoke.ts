@@ -1,18 +1,18 @@
 import type { Calls } from "@lendbuf/client/calls";
-import type { RevokeSummary } from "@lendbuf/shared/api";
 import { isFinal } from "@lendbuf/shared/delegation";
 import type { Command } from "commander";
 import { delegationIds, deviceName, duration } from "../arguments.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { usageFailure } from "../failure.ts";
-import { getEach, liveOf } from "../live.ts";
+import { getEach } from "../live.ts";
 import { END_COLUMNS } from "../output/delegation.ts";
 import { printDone, printJson } from "../output/print.ts";
 import { Table } from "../output/table.ts";
 import { planRevoke, planRevokeAll } from "../planning/ends.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { accountOf, withAgent } from "../session.ts";
+import { revokeAll } from "./panic.ts";
 
 interface Options {
   all?: boolean;
@@ -39,10 +39,12 @@ export function addRevoke(program: Command): void {
       return withAgent(command, async (agent, { json }) => {
         if (options.dryRun)
           return showPlan(
-            await (options.all ? planRevokeAll(agent, options.device) : planRevoke(agent, ids, options)),
+            await (options.all ? planRevokeAll(agent, { device: options.device }) : planRevoke(agent, ids, options)),
             json,
           );
-        await (options.all ? revokeAll(agent, options, json) : revoke(agent, ids, options, json));
+        await (options.all
+          ? revokeAll(agent, { device: options.device }, options.yes, json)
+          : revoke(agent, ids, options, json));
       });
     });
 }
@@ -69,20 +71,4 @@ async function revoke(agent: Calls, ids: number[], { yes, notice, deviceWide }: 
   if (json) await printJson(ended);
   else await printDone(new Table(END_COLUMNS).lines(ended).join("\n"));
   if (ended.some(({ state }) => state === "revoking")) process.exitCode = EXIT.unconfirmed;
-}
-
-async function revokeAll(agent: Calls, { yes, device }: Options, json: boolean): Promise<void> {
-  if (!yes) {
-    const live = await liveOf(agent, device);
-    if (live.length > 0) await confirm(live, live.length);
-  }
-  const summary = await agent.call("delegations.revokeAll", device ? { device } : {});
-  if (json) await printJson(summary);
-  else await printDone(describe(summary));
-  if (summary.remaining > 0) process.exitCode = EXIT.unconfirmed;
-}
-
-function describe({ revoked, cancelled, remaining, durationMs }: RevokeSummary): string {
-  const done = `Revoked ${revoked}, cancelled ${cancelled}, in ${durationMs.toFixed(1)} ms.`;
-  return remaining === 0 ? done : `${done} ${remaining} not confirmed by the kernel yet: see lendbuf delegations.`;
 }

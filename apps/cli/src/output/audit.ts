@@ -15,14 +15,8 @@ export const AUDIT_COLUMNS: readonly Column<AuditEntry>[] = [
 /** A delegation's record is told by its state; what else there is, as it is. */
 function describeDetail(detail: unknown): string {
   if (typeof detail !== "object" || detail === null) return String(detail ?? "");
-  const { state, reason } = detail as { state?: unknown; reason?: unknown };
+  const { state, reason, call, code, message, count } = detail as { [field: string]: unknown };
   if (typeof state === "string") return reason ? `${state}, ${reason}` : state;
+  if (typeof message === "string") return `${call}: ${code}${count ? `, ${count} times` : ""}: ${message}`;
   return Object.keys(detail).length === 0 ? "" : JSON.stringify(detail);
-}
-
-export function isAbout(entry: AuditEntry, filter: { delegation?: number; buffer?: string }): boolean {
-  if (filter.buffer !== undefined && entry.buffer !== filter.buffer) return false;
-  if (filter.delegation === undefined || entry.delegation === filter.delegation) return true;
-  const { ids } = (entry.detail ?? {}) as { ids?: unknown };
-  return Array.isArray(ids) && ids.includes(filter.delegation);
 }

@@ -1,5 +1,5 @@
 // A buffer in words.
-import type { BufferView, Occupancy } from "@lendbuf/shared/buffer";
+import type { BufferView, Occupancy, Scrub } from "@lendbuf/shared/buffer";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Style } from "./style.ts";
 import type { Column } from "./table.ts";
@@ -16,6 +16,11 @@ export function describeHolders({ current, occupied }: Occupancy): string {
 function styleOf({ state }: Occupancy): Style {
   if (state === "free") return "green";
   return state === "lent" || state === "offered" ? "cyan" : "red";
+}
+
+/** "#bench-3 Waveform memory" */
+function describeAbout({ tags, description }: BufferView): string {
+  return [...tags.map((tag) => `#${tag}`), description].filter(Boolean).join(" ");
 }
 
 /** When the last of the leases that can be seen ends. */
@@ -43,10 +48,16 @@ export const BUFFER_COLUMNS: readonly Column<BufferView>[] = [
   NAME,
   { title: "SIZE", cell: ({ size }) => formatSize(size), align: "right", leaveOut: 4 },
   ...OCCUPANCY_COLUMNS,
-  { title: "ABOUT", cell: ({ description }) => description, leaveOut: 1 },
+  { title: "ABOUT", cell: describeAbout, leaveOut: 1 },
 ];
 
 export const TAKEN_COLUMNS: readonly Column<Occupancy>[] = [NAME, ...OCCUPANCY_COLUMNS];
+
+function describeScrub(scrub: Scrub): string {
+  if (scrub === "none") return "none: the next borrower finds what is there";
+  if (scrub === "zero") return "zeroed before the next borrower";
+  return `filled with ${scrub.pattern} (${scrub.width} bits) before the next borrower`;
+}
 
 /** All that is known of one. */
 export function factsOf(buffer: BufferView): [name: string, value: string][] {
@@ -55,14 +66,15 @@ export function factsOf(buffer: BufferView): [name: string, value: string][] {
   return [
     ["buffer", buffer.name],
     ["about", buffer.description],
+    ["tags", buffer.tags.join(" ") || "none"],
     ["size", formatSize(size)],
     [
       "of",
       `${device}, region ${region}, ${ranges.map(({ offset, length }) => `${hex(offset)}+${hex(length)}`).join(", ")}`,
     ],
     ["lent", share === "shared" ? "to any number of readers at a time" : "to one writer, or to readers who share it"],
-    ["scrub", scrub === "zero" ? "zeroed before the next borrower" : "none: the next borrower finds what is there"],
-    ["state", state],
+    ["scrub", describeScrub(scrub)],
+    ["state", buffer.held ? `${state}: ${buffer.held.reason}; \`lendbuf lift\` lends it again` : state],
     ["held by", describeHolders(buffer) || "nobody"],
     ["waiting", String(waiting)],
     ["comes", buffer.builtin ? "with the device" : "from a definition; `lendbuf undefine` removes it"],

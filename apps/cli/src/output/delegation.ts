@@ -1,5 +1,6 @@
 // A delegation in words.
-import type { Delegation, Proof } from "@lendbuf/shared/delegation";
+import type { Unfinished } from "@lendbuf/shared/api";
+import type { Delegation, Proof, Revocation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Style } from "./style.ts";
@@ -25,10 +26,13 @@ export function describeEnd(delegation: Delegation): string {
   const unwritten = delegation.unrecorded ? "; not yet recorded" : "";
   if (state === "cancelled") return `was never exported${unwritten}`;
   if (proof) return describeProof(proof) + unwritten;
-  if (!revocation) return "";
-  const doubt = revocation.unproven ? "; nobody can tell whether the memory can still be reached" : "";
-  const refusal = revocation.lastErrno ? `; ${revocation.method ?? "the kernel"} answered ${revocation.lastErrno}` : "";
-  return `waits: ${revocation.waitingFor ?? "the kernel has been asked"}${refusal}${doubt}${unwritten}`;
+  return revocation ? describeWait(revocation) + unwritten : "";
+}
+
+function describeWait({ waitingFor, lastErrno, unproven, method }: Partial<Revocation>): string {
+  const doubt = unproven ? "; nobody can tell whether the memory can still be reached" : "";
+  const refusal = lastErrno ? `; ${method ?? "the kernel"} answered ${lastErrno}` : "";
+  return `waits: ${waitingFor ?? "the kernel has been asked"}${refusal}${doubt}`;
 }
 
 function describeTime({ state, position, offerEndsAt, expiresAt, ending, reason, endedAt }: Delegation): string {
@@ -45,6 +49,10 @@ export function styleOf({ state, suspended }: Delegation): Style | undefined {
   return state === "offered" || state === "waiting" ? "cyan" : "dim";
 }
 
+export function describeClient(client: Delegation["client"]): string {
+  return client ? `${client.pid} ${client.command ?? ""}`.trimEnd() : "";
+}
+
 export const DELEGATION_COLUMNS: readonly Column<Delegation>[] = [
   { title: "ID", cell: ({ id }) => String(id), align: "right" },
   { title: "BUFFER", cell: ({ buffer }) => buffer },
@@ -54,7 +62,7 @@ export const DELEGATION_COLUMNS: readonly Column<Delegation>[] = [
   { title: "ACCESS", cell: describeAccess, leaveOut: 2 },
   {
     title: "CLIENT",
-    cell: ({ client }) => (client ? `${client.pid} ${client.command ?? ""}`.trimEnd() : ""),
+    cell: ({ client }) => describeClient(client),
     leaveOut: 3,
   },
   { title: "PURPOSE", cell: ({ purpose }) => purpose ?? "", leaveOut: 1 },
@@ -67,6 +75,14 @@ export const END_COLUMNS: readonly Column<Delegation>[] = [
   { title: "ACCOUNT", cell: ({ account }) => account, leaveOut: 1 },
   { title: "STATE", cell: ({ state }) => state, style: styleOf },
   { title: "HOW", cell: (it) => (it.ending ? `${it.ending.reason} ${relative(it.ending.at)}` : describeEnd(it)) },
+];
+
+/** What a panic could not finish. */
+export const UNFINISHED_COLUMNS: readonly Column<Unfinished>[] = [
+  { title: "ID", cell: ({ id }) => String(id), align: "right" },
+  { title: "BUFFER", cell: ({ buffer }) => buffer },
+  { title: "ACCOUNT", cell: ({ account }) => account, leaveOut: 1 },
+  { title: "WHY", cell: describeWait },
 ];
 
 /** All that is known of one. */

@@ -70,6 +70,14 @@ export async function planUndefine(agent: Calls, name: string): Promise<Plan> {
   return plan(`remove ${name}`, { hits, refusal });
 }
 
+export async function planLift(agent: Calls, name: string): Promise<Plan> {
+  const { held } = await agent.call("buffers.get", { name });
+  const refusal = await roleRefusal(agent, "buffers.lift");
+  return plan(held ? `lend ${name} again, which is held: ${held.reason}` : `change nothing: ${name} is not held`, {
+    refusal,
+  });
+}
+
 export async function planPoke(agent: Calls, name: string, what: string): Promise<Plan> {
   const { current } = await agent.call("buffers.get", { name });
   const hits = await getEach(
@@ -85,7 +93,7 @@ export async function planPoke(agent: Calls, name: string, what: string): Promis
 /** Of a device's memory that goes for now, or comes back. */
 export async function planSwitch(agent: Calls, name: string, what: "suspend" | "resume"): Promise<Plan> {
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
-  const hits = (await liveOf(agent, name)).filter(({ state }) => state === "active");
+  const hits = (await liveOf(agent, { device: name })).filter(({ state }) => state === "active");
   const refusal =
     (await roleRefusal(agent, `devices.${what}`)) ??
     (device ? null : refuse("NOT_FOUND", `There is no device ${name}. lendbuf devices lists them.`)) ??

@@ -2,7 +2,7 @@ import type { Calls } from "@lendbuf/client/calls";
 import { type Delegation, isFinal, outcomeOf } from "@lendbuf/shared/delegation";
 import { exporterOf } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
-import { getEach, liveOf } from "../live.ts";
+import { getEach, liveOf, type Scope } from "../live.ts";
 import { delegations, type Plan, plan, refuse, roleRefusal } from "./plan.ts";
 
 interface Revoke {
@@ -32,10 +32,15 @@ export async function planRevoke(agent: Calls, ids: number[], { notice, deviceWi
   return plan(`revoke ${delegations(ending.length)}${when}${also}`, { hits, refusal });
 }
 
-export async function planRevokeAll(agent: Calls, device: string | undefined): Promise<Plan> {
-  const hits = (await liveOf(agent, device)).filter(({ state }) => state !== "revoking");
+export async function planRevokeAll(agent: Calls, scope: Scope): Promise<Plan> {
+  const hits = (await liveOf(agent, scope)).filter(({ state }) => state !== "revoking");
   const refusal = await roleRefusal(agent, "delegations.revokeAll");
-  return plan(`revoke ${delegations(hits.length)}${device ? ` of ${device}` : ""}`, { hits, refusal });
+  return plan(`revoke ${delegations(hits.length)}${wordsFor(scope)}`, { hits, refusal });
+}
+
+function wordsFor({ device, account, tag }: Scope): string {
+  const named = [device, account, tag && `the tag ${tag}`].filter(Boolean);
+  return named.length > 0 ? ` of ${named.join(" and ")}` : "";
 }
 
 export async function planRelease(agent: Calls, id: number): Promise<Plan> {
@@ -54,7 +59,7 @@ async function collateralOf(agent: Calls, ending: readonly Delegation[]): Promis
   const whole = devices.filter((device) =>
     active.some((it) => it.device === device.name && exporterOf(device, it.exporter)?.scope === "device"),
   );
-  const live = whole.length > 0 ? await liveOf(agent, undefined) : [];
+  const live = whole.length > 0 ? await liveOf(agent) : [];
   return live.filter(
     (it) =>
       it.state === "active" && whole.some(({ name }) => name === it.device) && !ending.some(({ id }) => id === it.id),

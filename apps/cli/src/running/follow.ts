@@ -5,6 +5,8 @@ import { noticeOf } from "./notices.ts";
 export interface Follower {
   onState?(delegation: Delegation): void;
   onNotice(notice: string): void;
+  /** No state will follow. Where it is left out this is a notice like others. */
+  onLost?(notice: string): void;
 }
 
 /** Tells what becomes of a delegation until it has ended, and returns how. Throws ConnectionLost, or the signal's reason. */

@@ -4,6 +4,12 @@ import type { Follower } from "./follow.ts";
 
 /** Sentences for people, or with --json each state as a line; on stderr, since stdout is the command's. */
 export function followerOnStderr(json: boolean): Follower {
-  if (json) return { onNotice: () => {}, onState: (delegation) => tell(`${JSON.stringify(delegation)}\n`) };
+  const tellJson = (value: object) => tell(`${JSON.stringify(value)}\n`);
+  if (json)
+    return {
+      onNotice: () => {},
+      onState: tellJson,
+      onLost: (message) => tellJson({ error: { code: "CONNECTION_LOST", message } }),
+    };
   return { onNotice: (notice) => notify(`lendbuf: ${harmless(notice)}\n`) };
 }

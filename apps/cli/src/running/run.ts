@@ -54,10 +54,10 @@ export async function run(
       follower.onState?.(delegation);
     };
     void follow(agent, lease.delegation, { ...follower, onState }, stop.signal).catch(() => {
-      if (!stop.signal.aborted)
-        follower.onNotice(
-          `The agent went away, and ${lease.delegation.buffer} with it. The command goes on without it.`,
-        );
+      if (stop.signal.aborted) return;
+      const notice = `The agent went away, and ${lease.delegation.buffer} with it. The command goes on without it.`;
+      if (follower.onLost) follower.onLost(notice);
+      else follower.onNotice(notice);
     });
     const code = await exit;
     if (copies.push && code === 0) await copy("to-device");

@@ -26,6 +26,7 @@ Napi::Object Export(Napi::Env env, Napi::Object exports) {
       Method<TryLock>("tryLock"),
       Method<RaiseFileLimit>("raiseFileLimit"),
       Method<CreateMemfd>("createMemfd"),
+      Method<SendDatagramTo>("sendDatagram"),
   };
   napi_define_properties(env, exports, std::size(functions), functions);
   return exports;

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <cstddef>
+
 #include "error.h"
 
 namespace lendbuf {
@@ -56,6 +58,19 @@ Fd ConnectTo(const std::string& path) {
   Fd socket = NewSocket();
   if (int error = Connect(socket.get(), path)) throw SystemError(error, "connect", path);
   return socket;
+}
+
+void SendDatagram(const std::string& path, std::span<const char> bytes) {
+  Fd socket(Check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  sockaddr_un address = AddressOf(path, "sendto");
+  socklen_t size = sizeof address;
+  if (path.starts_with('@')) {
+    address.sun_path[0] = '\0';
+    size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  }
+  ssize_t sent =
+      sendto(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  if (sent < 0) throw SystemError(errno, "sendto", path);
 }
 
 ListeningSocket::ListeningSocket(const std::string& path, mode_t mode) : path_(path), socket_(NewSocket()) {

@@ -1,5 +1,6 @@
 // Unix sockets that have a path.
 #pragma once
+#include <span>
 #include <string>
 
 #include "fd.h"
@@ -8,6 +9,9 @@ namespace lendbuf {
 
 // A connected socket, close-on-exec.
 Fd ConnectTo(const std::string& path);
+
+// Sends one datagram to whoever is bound to a path, or where it begins with @ to an abstract name, without waiting.
+void SendDatagram(const std::string& path, std::span<const char> bytes);
 
 // A listening socket and the file by which it is found, unlinked at the end if it is still that socket's.
 class ListeningSocket {

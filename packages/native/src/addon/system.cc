@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "address.h"
 #include "argument.h"
 #include "error.h"
 #include "fd.h"
@@ -65,6 +66,12 @@ Napi::Value CreateMemfd(const Napi::CallbackInfo& info) {
   Fd fd(Check(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create"));
   Check(ftruncate(fd.get(), size), "ftruncate");
   return Napi::Number::New(info.Env(), fd.Release());
+}
+
+// sendDatagram(path: string, bytes: Uint8Array): void
+void SendDatagramTo(const Napi::CallbackInfo& info) {
+  std::string path = argument::Path(info[0], "path");
+  SendDatagram(path, argument::Bytes(info[1], "bytes"));
 }
 
 }  // namespace lendbuf

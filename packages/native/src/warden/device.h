@@ -25,6 +25,12 @@ class Device {
   virtual void Copy(protocol::RegisterAccess first, char* bytes, uint64_t length);
   // Whether a load from this region can be no command to the device.
   virtual bool MayLoad(uint32_t) const { return true; }
+  // Writes the word all over what is requested, with accesses of its width, and answers how many bytes were read back
+  // and found right. Throws Refusal or SystemError, and then some may be written. On any thread; may block.
+  virtual uint64_t Scrub(const Request& request, uint64_t word, uint32_t width);
+  // Gives the device its state as after power-on, while nobody has anything of it. Throws Refusal or SystemError. On
+  // any thread; may block.
+  virtual void Reset() { throw Refusal(ENOTSUP, "there is nothing to reset"); }
   // Takes its memory from everybody for now, or gives it back. Throws Refusal or SystemError. On any thread; may block.
   virtual void Suspend(bool) { throw Refusal(ENOTSUP, "only the memory of a PCI device can be suspended"); }
   // Gives the device up, when no revoke is under way. True where that is proven to end whatever was exported.

@@ -17,7 +17,6 @@ struct Request {
   uint64_t id = 0;
   uint32_t region = 0;
   bool read_only = false;
-  bool scrub_zero = false;
   std::vector<protocol::Range> ranges;
   uint64_t size = 0;
 };
@@ -70,6 +69,8 @@ class Export {
   virtual bool ends_with_device() const { return false; }
   // The agent has its copy of fd(), so whatever served only to hand it over may go.
   virtual void Delivered() {}
+  // It is to be handed over once more: fd() must be what a client receives. Throws SystemError.
+  virtual void PrepareDelivery() {}
   // Saves what a holder leaves behind for the next one. Called right before a revoke, on any thread; may block.
   virtual void KeepContents() {}
   // Returns once no holder can reach the memory, or with what is in the way. On any thread; may block; safe to repeat.

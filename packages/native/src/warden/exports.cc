@@ -4,9 +4,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <unordered_set>
 
+#include "overlap.h"
+
 namespace lendbuf {
+
+namespace {
+
+// What could not be revoked when it was due is tried again.
+constexpr uint64_t kRetryNs = 1'000'000'000;
+
+}  // namespace
 
 void Exports::CheckFresh(uint64_t id) const {
   if (any_ && id <= highest_)
@@ -14,9 +24,9 @@ void Exports::CheckFresh(uint64_t id) const {
                               ", which was used: give each export an id above all before it");
 }
 
-void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
-  live_.emplace(id, Live{.lent = std::move(lent)});
-  highest_ = id;
+void Exports::Add(const Request& request, std::shared_ptr<Export> lent) {
+  live_.emplace(request.id, Live{.lent = std::move(lent), .request = request});
+  highest_ = request.id;
   any_ = true;
   made_++;
 }
@@ -24,6 +34,16 @@ void Exports::Add(uint64_t id, std::shared_ptr<Export> lent) {
 std::shared_ptr<Export> Exports::Find(uint64_t id) const {
   auto found = live_.find(id);
   return found == live_.end() ? nullptr : found->second.lent;
+}
+
+bool Exports::HasWriterOf(const Request& request) const {
+  return std::any_of(live_.begin(), live_.end(), [&](const auto& one) {
+    return !one.second.request.read_only && Overlap(one.second.request, request);
+  });
+}
+
+bool Exports::HasWriter() const {
+  return std::any_of(live_.begin(), live_.end(), [](const auto& one) { return !one.second.request.read_only; });
 }
 
 void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device_wide, std::vector<Answer>& answers) {
@@ -45,6 +65,35 @@ void Exports::Revoke(uint32_t serial, std::span<const uint64_t> ids, bool device
   giving_up_ = true;
   for (auto& [id, live] : live_)
     if (!begun.contains(id)) BeginFor(serial, id, live);
+}
+
+void Exports::SetDeadline(uint64_t id, uint64_t at_ns) {
+  auto found = live_.find(id);
+  if (found != live_.end()) found->second.deadline_ns = at_ns;
+}
+
+uint64_t Exports::RevokeDue(uint64_t now_ns) {
+  std::vector<uint64_t> due;
+  uint64_t next = std::numeric_limits<uint64_t>::max();
+  for (const auto& [id, live] : live_) {
+    if (live.deadline_ns == 0) continue;
+    if (live.deadline_ns <= now_ns)
+      due.push_back(id);
+    else
+      next = std::min(next, live.deadline_ns);
+  }
+  if (due.empty()) return next;
+  // All that are due in one, as where a revoke ends all exports of the device it is tried only when it names each.
+  std::vector<Answer> nobodys;
+  Revoke(0, due, false, nobodys);
+  return std::min(next, now_ns + kRetryNs);
+}
+
+std::vector<Exports::Lent> Exports::All() const {
+  std::vector<Lent> all;
+  all.reserve(live_.size());
+  for (const auto& [id, live] : live_) all.push_back({id, live.deadline_ns, live.revoking, live.lent});
+  return all;
 }
 
 bool Exports::EndsAll(std::span<const uint64_t> ids) const {

@@ -3,6 +3,8 @@
 // lendbuf-warden --device 0000:01:00.0 [--bus-master on|off] [--revoke-feature NUMBER] [--rungs METHOD,METHOD]
 // --instance…
 //
+// --door PATH: where it may wait for another agent once its own is gone, if it is told to.
+//
 // With fd 3 a SOCK_SEQPACKET socket to the agent. Exits with 0 when the agent or the device is gone and all is revoked
 // or listed, 1 where it cannot start, 2 where the agent broke the protocol.
 #include <fcntl.h>
@@ -46,6 +48,7 @@ struct Options {
   std::string device;
   std::string instance;
   std::string last_word;
+  std::string door;
   bool simulated = false;
   std::optional<uint64_t> system_memory;  // bytes
   bool bus_master = false;
@@ -90,20 +93,18 @@ std::vector<std::string> Split(const std::string& list) {
 }
 
 Options ParseOptions(int count, char** arguments) {
-  const option known[] = {{"bus-master", required_argument, nullptr, 'b'},
-                          {"device", required_argument, nullptr, 'd'},
-                          {"instance", required_argument, nullptr, 'i'},
-                          {"last-word", required_argument, nullptr, 'l'},
-                          {"revoke-feature", required_argument, nullptr, 'r'},
-                          {"rungs", required_argument, nullptr, 'u'},
-                          {"simulated", no_argument, nullptr, 's'},
-                          {"system-memory", required_argument, nullptr, 'm'},
-                          {}};
+  const option known[] = {
+      {"bus-master", required_argument, nullptr, 'b'},    {"device", required_argument, nullptr, 'd'},
+      {"door", required_argument, nullptr, 'o'},          {"instance", required_argument, nullptr, 'i'},
+      {"last-word", required_argument, nullptr, 'l'},     {"revoke-feature", required_argument, nullptr, 'r'},
+      {"rungs", required_argument, nullptr, 'u'},         {"simulated", no_argument, nullptr, 's'},
+      {"system-memory", required_argument, nullptr, 'm'}, {}};
   Options options;
   for (int found; (found = getopt_long(count, arguments, "", known, nullptr)) != -1;) {
     if (found == 'b') options.bus_master = ReadSwitch(optarg);
     if (found == 'd') options.device = optarg;
     if (found == 'i') options.instance = optarg;
+    if (found == 'o') options.door = optarg;
     if (found == 'm') options.system_memory = ReadBytes(optarg);
     if (found == 'l') options.last_word = optarg;
     if (found == 'r') options.exporter.revoke_feature = ReadFeature(optarg);
@@ -118,7 +119,7 @@ Options ParseOptions(int count, char** arguments) {
                   "usage: lendbuf-warden (--device NAME --simulated | --device NAME --system-memory BYTES | --device "
                   "0000:01:00.0 "
                   "[--bus-master on|off] [--revoke-feature NUMBER] [--rungs METHOD,METHOD]) --instance UUID "
-                  "--last-word PATH (the agent starts it)");
+                  "--last-word PATH [--door PATH] (the agent starts it)");
   return options;
 }
 
@@ -156,10 +157,10 @@ std::unique_ptr<Device> Open(const Options& options) {
 
 // The copies that a dying agent has of exports count as references until the kernel has closed all of its descriptors.
 // Nothing is cut later for it: this is only for exports that cannot be cut.
-void AwaitAgent() {
+void AwaitAgent(int socket) {
   ucred agent{};
   socklen_t size = sizeof agent;
-  if (getsockopt(kAgent, SOL_SOCKET, SO_PEERCRED, &agent, &size)) return;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &agent, &size)) return;
   Fd process(static_cast<int>(syscall(SYS_pidfd_open, agent.pid, 0)));
   pollfd exited{.fd = process.get(), .events = POLLIN};
   if (process) poll(&exited, 1, kAgentExitMs);
@@ -168,7 +169,7 @@ void AwaitAgent() {
 int Run(const Options& options) {
   LastWord last_word(options.last_word);
   std::unique_ptr<Device> device = Open(options);
-  Warden warden(*device, kAgent);
+  Warden warden(*device, Fd(kAgent), options.door);
   int status = 0;
   try {
     warden.Serve();
@@ -176,7 +177,7 @@ int Run(const Options& options) {
     fprintf(stderr, "lendbuf-warden %s: %s: revoking everything\n", options.device.c_str(), failure.what());
     status = 2;
   }
-  if (options.system_memory) AwaitAgent();
+  if (options.system_memory) AwaitAgent(warden.agent());
   auto unrevoked = warden.RevokeAll();
   auto ends_with_device = [](const Exports::Unrevoked& one) { return one.ends_with_device; };
   if (!unrevoked.empty() && device->Close()) std::erase_if(unrevoked, ends_with_device);

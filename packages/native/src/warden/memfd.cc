@@ -56,6 +56,10 @@ void MemfdExport::Seal() {
   Check(fcntl(memfd_.get(), F_ADD_SEALS, seals), "fcntl(F_ADD_SEALS)");
 }
 
+void MemfdExport::PrepareDelivery() {
+  if (request_.read_only && !reader_) reader_ = OpenReadOnly(memfd_.get());
+}
+
 void MemfdExport::KeepContents() { contents_.Keep(*this); }
 
 Proof MemfdExport::Revoke() {

@@ -35,6 +35,7 @@ class MemfdExport : public Export {
   int fd() const override { return reader_ ? reader_.get() : memfd_.get(); }
   protocol::Scope scope() const override { return protocol::Scope::kBuffer; }
   void Delivered() override { reader_.Reset(); }
+  void PrepareDelivery() override;
   void KeepContents() override;
   Proof Revoke() override;
 

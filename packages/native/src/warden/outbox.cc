@@ -16,6 +16,16 @@ void Outbox::Flush() {
   if (closed_) packets_.clear();
 }
 
+void Outbox::Close() {
+  closed_ = true;
+  packets_.clear();
+}
+
+void Outbox::Open(int socket) {
+  socket_ = socket;
+  closed_ = false;
+}
+
 // False where the socket is full.
 bool Outbox::Deliver(Packet& packet) {
   if (closed_) return true;

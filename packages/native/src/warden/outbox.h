@@ -26,6 +26,10 @@ class Outbox {
   bool crowded() const { return packets_.size() >= 256; }
   // The agent is gone; what waited has been dropped.
   bool closed() const { return closed_; }
+  // Drops what waits, and what comes until there is another agent.
+  void Close();
+  // Another agent is there.
+  void Open(int socket);
 
  private:
   bool Deliver(Packet& packet);

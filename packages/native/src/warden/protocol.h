@@ -5,13 +5,13 @@
 // The agent asks with `serial` (its own count, not 0), the answer carries the same. Packets are taken in the order in
 // which they were sent, so a REVOKE that follows an EXPORT finds it. REVOKED comes whenever a revoke is done, DONE
 // whenever what was asked of the device is: they overtake each other. When the agent's end closes, the warden revokes
-// everything, writes its last word and exits.
+// everything, writes its last word and exits, unless it was told to wait for another agent (adoption_protocol.h).
 #pragma once
 #include <cstdint>
 
 namespace lendbuf::protocol {
 
-constexpr uint32_t kVersion = 4;
+constexpr uint32_t kVersion = 5;
 constexpr uint32_t kMaxPacket = 65536;
 constexpr uint32_t kMaxRanges = 16;
 constexpr uint32_t kMaxIds = 4096;  // in one REVOKE
@@ -28,6 +28,14 @@ enum class Type : uint32_t {
   kDone = 8,  // warden → agent: Done, to what asks something of the device; where it was refused the words that say why
   kSync = 9,      // agent → warden: Sync
   kSuspend = 10,  // agent → warden: Suspend
+  kScrub = 11,    // agent → warden: Scrub, then `range_count` Ranges
+  kReset = 12,    // agent → warden: Reset
+  // Of adoption_protocol.h:
+  kWait = 32,      // agent → warden: Wait
+  kDeadline = 33,  // agent → warden: Deadline
+  kAdopt = 34,     // agent → warden: Adopt, the first packet of an agent that comes to the door
+  kAdopted = 35,   // warden → agent: Adopted
+  kHeld = 36,      // warden → agent: Held, with the export's fd if error is 0
 };
 
 struct Header {
@@ -105,8 +113,7 @@ struct Ready {
   Access access;
 };
 
-constexpr uint32_t kReadOnly = 1;   // the holder may never write, whoever it is
-constexpr uint32_t kScrubZero = 2;  // the borrower finds zeros and leaves none of its bytes behind
+constexpr uint32_t kReadOnly = 1;  // the holder may never write, whoever it is
 
 struct Export {
   Header header;
@@ -186,9 +193,26 @@ struct Suspend {
   uint32_t reserved;
 };
 
+// Between two borrowers: writes `word` all over the ranges, with accesses of exactly the width, and reads it back where
+// loads from the region can be no command to the device. Refused (EBUSY) while anybody may write there.
+struct Scrub {
+  Header header;
+  uint64_t word;
+  uint32_t region;
+  uint32_t range_count;
+  uint32_t width;  // bits: 8, 16, 32 or 64
+  uint32_t reserved;
+};
+
+// Gives the device its state as after power-on, as far as it has such a reset. Refused (EBUSY) while anybody may write
+// anywhere.
+struct Reset {
+  Header header;
+};
+
 struct Done {
   Header header;
-  uint64_t value;  // ACCESS: what was loaded
+  uint64_t value;  // ACCESS: what was loaded; SCRUB: the bytes that were read back and found right
   int32_t error;   // errno; 0: it was done
   uint32_t reserved;
 };

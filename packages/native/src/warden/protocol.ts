@@ -1,6 +1,6 @@
 // The packets of protocol.h, for the agent. Pure functions; integers are little-endian, ids and offsets are safe integers.
 
-export const VERSION = 4;
+export const VERSION = 5;
 export const MAX_PACKET = 65_536;
 export const MAX_RANGES = 16;
 /** In one REVOKE. */
@@ -19,6 +19,14 @@ export const TYPES = {
   done: 8,
   sync: 9,
   suspend: 10,
+  scrub: 11,
+  reset: 12,
+  // Of adoption-protocol.ts:
+  wait: 32,
+  deadline: 33,
+  adopt: 34,
+  adopted: 35,
+  held: 36,
 } as const;
 export const METHODS = [
   null,
@@ -37,7 +45,7 @@ export const KINDS = [null, "memfd", "vfio", "staged", "udmabuf", "dma-heap"] as
 export const ACCESSES = ["none", "cdev", "group"] as const;
 /** Why a region cannot be lent; null: it can, but for what is withheld. */
 export const UNLENDABLES = [null, "io-ports", "unassigned", "msix-table", "sub-page"] as const;
-export const FLAGS = { readOnly: 1, scrubZero: 2, deviceWide: 1 } as const;
+export const FLAGS = { readOnly: 1, deviceWide: 1 } as const;
 export const REGION_FLAGS = { readable: 1, writable: 2, mappable: 4 } as const;
 /** Of the structs in protocol.h, in bytes. */
 export const SIZES = {
@@ -55,6 +63,8 @@ export const SIZES = {
   registerAccess: 40,
   sync: 40,
   suspend: 16,
+  scrub: 32,
+  reset: 8,
   done: 24,
 } as const;
 
@@ -109,7 +119,6 @@ export interface ExportPacket {
   /** At most MAX_RANGES. */
   ranges: readonly { offset: number; length: number }[];
   readOnly: boolean;
-  scrubZero: boolean;
 }
 
 /** One load or store of the device itself, of exactly this width. */
@@ -134,6 +143,17 @@ export interface SyncPacket {
   /** Bits: 8, 16, 32 or 64. */
   width: number;
   toDevice: boolean;
+}
+
+/** A word that is written all over the ranges, with accesses of exactly this width. */
+export interface ScrubPacket {
+  serial: number;
+  region: number;
+  /** At most MAX_RANGES. */
+  ranges: readonly { offset: number; length: number }[];
+  word: bigint;
+  /** Bits: 8, 16, 32 or 64. */
+  width: number;
 }
 
 export interface RevokedEntry {
@@ -161,7 +181,7 @@ export type WardenPacket =
   /** `error` is an errno, and `words` say why; 0: the packet carries one fd. */
   | { type: "exported"; serial: number; id: number; error: number; words: string }
   | { type: "revoked"; serial: number; entries: RevokedEntry[] }
-  /** `error` is an errno, and `words` say why; 0: it was done, and `value` is what was loaded, if that was asked. */
+  /** `error` is an errno, and `words` say why; 0: it was done, and `value` is what was loaded, or how many bytes were read back. */
   | { type: "done"; serial: number; error: number; value: bigint; words: string }
   | { type: "lost"; words: string };
 
@@ -172,15 +192,10 @@ export function encodeExport(request: ExportPacket): Uint8Array {
   bytes.writeUInt32LE(request.serial, 4);
   writeUint64(bytes, request.id, 8);
   bytes.writeUInt32LE(request.region, 16);
-  bytes.writeUInt32LE((request.readOnly ? FLAGS.readOnly : 0) | (request.scrubZero ? FLAGS.scrubZero : 0), 20);
+  bytes.writeUInt32LE(request.readOnly ? FLAGS.readOnly : 0, 20);
   bytes.writeUInt32LE(ranges.length, 24);
   bytes.writeUInt32LE(KINDS.indexOf(request.kind), 28);
-  let at: number = SIZES.export;
-  for (const { offset, length } of ranges) {
-    writeUint64(bytes, offset, at);
-    writeUint64(bytes, length, at + 8);
-    at += SIZES.range;
-  }
+  writeRanges(bytes, ranges, SIZES.export);
   return bytes;
 }
 
@@ -229,6 +244,25 @@ export function encodeSuspend(serial: number, suspend: boolean): Uint8Array {
   bytes.writeUInt32LE(TYPES.suspend, 0);
   bytes.writeUInt32LE(serial, 4);
   bytes.writeUInt32LE(suspend ? 1 : 0, 8);
+  return bytes;
+}
+
+export function encodeScrub({ serial, region, ranges, word, width }: ScrubPacket): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.scrub + ranges.length * SIZES.range);
+  bytes.writeUInt32LE(TYPES.scrub, 0);
+  bytes.writeUInt32LE(serial, 4);
+  bytes.writeBigUInt64LE(word, 8);
+  bytes.writeUInt32LE(region, 16);
+  bytes.writeUInt32LE(ranges.length, 20);
+  bytes.writeUInt32LE(width, 24);
+  writeRanges(bytes, ranges, SIZES.scrub);
+  return bytes;
+}
+
+export function encodeReset(serial: number): Uint8Array {
+  const bytes = Buffer.alloc(SIZES.reset);
+  bytes.writeUInt32LE(TYPES.reset, 0);
+  bytes.writeUInt32LE(serial, 4);
   return bytes;
 }
 
@@ -350,4 +384,13 @@ function readUint64(bytes: Buffer, at: number): number {
 function writeUint64(bytes: Buffer, value: number, at: number): void {
   bytes.writeUInt32LE(value % 2 ** 32, at);
   bytes.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
+}
+
+function writeRanges(bytes: Buffer, ranges: ExportPacket["ranges"], start: number): void {
+  let at = start;
+  for (const { offset, length } of ranges) {
+    writeUint64(bytes, offset, at);
+    writeUint64(bytes, length, at + 8);
+    at += SIZES.range;
+  }
 }

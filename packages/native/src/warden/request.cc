@@ -59,23 +59,40 @@ void CheckRange(const protocol::Range& range, const protocol::Region& region) {
 
 }  // namespace
 
-Request ReadExport(std::span<const char> bytes, const protocol::Export& packet) {
-  size_t ranges_size = bytes.size() - sizeof packet;
-  if (ranges_size != size_t{packet.range_count} * sizeof(protocol::Range))
-    throw BrokenAgent("an EXPORT of " + std::to_string(packet.range_count) + " ranges has " +
+namespace {
+
+std::vector<protocol::Range> ReadRanges(std::span<const char> bytes, size_t start, uint32_t count, const char* what) {
+  size_t size = bytes.size() - start;
+  if (size != size_t{count} * sizeof(protocol::Range))
+    throw BrokenAgent(std::string(what) + " of " + std::to_string(count) + " ranges has " +
                       std::to_string(bytes.size()) + " bytes");
-  Request request{.id = packet.id,
-                  .region = packet.region,
-                  .read_only = (packet.flags & protocol::kReadOnly) != 0,
-                  .scrub_zero = (packet.flags & protocol::kScrubZero) != 0,
-                  .ranges = std::vector<protocol::Range>(packet.range_count)};
-  if (ranges_size) memcpy(request.ranges.data(), bytes.data() + sizeof packet, ranges_size);
-  return request;
+  std::vector<protocol::Range> ranges(count);
+  if (size) memcpy(ranges.data(), bytes.data() + start, size);
+  return ranges;
+}
+
+}  // namespace
+
+Request ReadExport(std::span<const char> bytes, const protocol::Export& packet) {
+  return {.id = packet.id,
+          .region = packet.region,
+          .read_only = (packet.flags & protocol::kReadOnly) != 0,
+          .ranges = ReadRanges(bytes, sizeof packet, packet.range_count, "an EXPORT")};
+}
+
+Request ReadScrub(std::span<const char> bytes, const protocol::Scrub& packet) {
+  return {.region = packet.region, .ranges = ReadRanges(bytes, sizeof packet, packet.range_count, "a SCRUB")};
+}
+
+void CheckWord(uint64_t word, uint32_t width) {
+  if (width != 8 && width != 16 && width != 32 && width != 64)
+    throw Refusal(EINVAL, "an access is of 8, 16, 32 or 64 bits, not " + std::to_string(width));
+  if (width < 64 && word >> width)
+    throw Refusal(EINVAL, std::to_string(word) + " has more than " + std::to_string(width) + " bits");
 }
 
 void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions) {
-  if (flags & ~(protocol::kReadOnly | protocol::kScrubZero))
-    throw Refusal(EINVAL, "unknown flags " + std::to_string(flags));
+  if (flags & ~protocol::kReadOnly) throw Refusal(EINVAL, "unknown flags " + std::to_string(flags));
   size_t count = request.ranges.size();
   if (count == 0 || count > protocol::kMaxRanges)
     throw Refusal(
@@ -93,10 +110,7 @@ void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Re
 
 void CheckAccess(const protocol::RegisterAccess& access, std::span<const protocol::Region> regions) {
   uint32_t width = access.width;
-  if (width != 8 && width != 16 && width != 32 && width != 64)
-    throw Refusal(EINVAL, "an access is of 8, 16, 32 or 64 bits, not " + std::to_string(width));
-  if (width < 64 && access.is_store && access.value >> width)
-    throw Refusal(EINVAL, std::to_string(access.value) + " has more than " + std::to_string(width) + " bits");
+  CheckWord(access.is_store ? access.value : 0, width);
   if (access.offset % (width / 8))
     throw Refusal(EINVAL,
                   "offset " + std::to_string(access.offset) + " is not aligned to " + std::to_string(width) + " bits");

@@ -40,6 +40,12 @@ Packet ReadWhole(std::span<const char> bytes) {
 // next.
 Request ReadExport(std::span<const char> bytes, const protocol::Export& packet);
 
+// The same for a SCRUB; its id means nothing.
+Request ReadScrub(std::span<const char> bytes, const protocol::Scrub& packet);
+
+// Throws Refusal (EINVAL) where there is no access of such a width, or the word is wider.
+void CheckWord(uint64_t word, uint32_t width);
+
 // Throws Refusal where the device has no such ranges to lend (EINVAL, ENODEV for a BAR that is not there, EPERM for the
 // MSI-X table); sets the request's size.
 void CheckRequest(Request& request, uint32_t flags, std::span<const protocol::Region> regions);

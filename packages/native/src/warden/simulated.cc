@@ -77,9 +77,8 @@ void SimulatedDevice::Fill(MemfdExport& lent) {
     BringUpToDate(request);
     digitizer_.Publish();
   }
-  if (ShowsRegisters(request) && request.scrub_zero) digitizer_.Reset();
   if (request.read_only && !ShowsRegisters(request)) AbsorbWriters(request);
-  if (!request.scrub_zero || ShowsRegisters(request)) Copy(lent);
+  Copy(lent);
   Enlist(lent);
 }
 

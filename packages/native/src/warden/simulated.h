@@ -5,6 +5,7 @@
 // held over a call that a holder could make wait: see MemfdExport.
 #pragma once
 #include <mutex>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
@@ -22,6 +23,8 @@ class SimulatedDevice : public Device, private MemfdContents {
   std::vector<protocol::Region> regions() const override;
   std::vector<Exporter*> exporters() override { return {&exporter_, &staged_}; }
   uint64_t MakeAccess(const protocol::RegisterAccess& access) override;
+  uint64_t Scrub(const Request& request, uint64_t word, uint32_t width) override;
+  void Reset() override;
   int tick_period_ms() override;
   void Tick() override;
 
@@ -41,6 +44,8 @@ class SimulatedDevice : public Device, private MemfdContents {
   void ServeRegisters();
   void CorrectRegisters(MemfdExport& lent, const char* seen);
   void KeepRegisters(MemfdExport& lent);
+  uint64_t ScrubRegisters(const Request& request, std::span<const char> pattern);
+  uint64_t ScrubMemory(const Request& request, std::span<const char> pattern);
   uint64_t AccessRegister(const protocol::RegisterAccess& access);
   uint64_t AccessMemory(const protocol::RegisterAccess& access);
   bool AccessWriter(const protocol::RegisterAccess& access, uint64_t* value);

@@ -42,10 +42,6 @@ void SimulatedDevice::Keep(MemfdExport& lent) {
 }
 
 void SimulatedDevice::KeepRange(MemfdExport& lent, uint64_t from, const protocol::Range& range) {
-  if (lent.request().scrub_zero) {
-    std::lock_guard lock(mutex_);
-    return BackingOf(lent.request()).Zero(range.offset, range.length);
-  }
   // A hole may get samples while we look at it, so rings are copied whole.
   if (WritesInto(lent.request())) return KeepData(lent, from, range);
   uint64_t end = from + range.length;

@@ -47,10 +47,7 @@ void SimulatedDevice::KeepRegisters(MemfdExport& lent) {
   bool whole = lent.Read(0, page, sizeof page) == sizeof page;
   std::lock_guard lock(mutex_);
   digitizer_.Advance();
-  if (lent.request().scrub_zero)
-    digitizer_.Reset();
-  else if (whole)
-    digitizer_.Accept(page);
+  if (whole) digitizer_.Accept(page);
 }
 
 }  // namespace lendbuf

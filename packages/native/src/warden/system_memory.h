@@ -63,6 +63,8 @@ class SystemMemoryDevice : public Device {
   std::vector<protocol::Region> regions() const override;
   std::vector<Exporter*> exporters() override { return {&udmabuf_, &dma_heap_}; }
   uint64_t MakeAccess(const protocol::RegisterAccess&) override;
+  // Each borrower gets pages of its own: there is nothing left of another's.
+  uint64_t Scrub(const Request&, uint64_t, uint32_t) override { return 0; }
   int tick_period_ms() override { return 0; }
   void Tick() override {}
 

@@ -32,6 +32,7 @@ class VfioDevice : public Device {
   }
   bool MayLoad(uint32_t region) const override { return handle_.ReadConfig().IsPrefetchable(region); }
   void Suspend(bool suspend) override { handle_.SwitchMemory(!suspend); }
+  void Reset() override { handle_.Reset(); }
   bool Close() override { return handle_.Close() == 0; }
   int tick_period_ms() override { return 0; }
   void Tick() override {}

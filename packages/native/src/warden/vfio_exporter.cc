@@ -52,10 +52,6 @@ Fd ExportDmaBuf(int device, const Request& request, int open_flags) {
 }
 
 std::shared_ptr<Export> VfioExporter::Make(Request request) {
-  if (request.scrub_zero)
-    throw Refusal(ENOTSUP,
-                  "a real device's memory is not zeroed between borrowers: what a store to it does only the "
-                  "device knows. Lend it without scrubbing");
   Fd dmabuf = ExportDmaBuf(device_.fd(), request, request.read_only ? O_RDONLY : O_RDWR);
   std::string name = "lendbuf:" + std::to_string(request.id);  // at most 31 characters (DMA_BUF_NAME_LEN)
   Check(ioctl(dmabuf.get(), DMA_BUF_SET_NAME_B, name.c_str()), "ioctl(DMA_BUF_SET_NAME)");

@@ -82,10 +82,28 @@ std::array<BarInfo, kBars> VfioHandle::ReadBars() const {
 
 void VfioHandle::SetCommand(uint16_t clear, uint16_t set) {
   off_t at = static_cast<off_t>(ConfigOffset() + PCI_COMMAND);
-  uint16_t command = 0;
-  Check(pread(fd(), &command, sizeof command, at), "pread(PCI_COMMAND)");
-  command = static_cast<uint16_t>((command & ~clear) | set);
+  uint16_t command = static_cast<uint16_t>((Command() & ~clear) | set);
   Check(pwrite(fd(), &command, sizeof command, at), "pwrite(PCI_COMMAND)");
+}
+
+uint16_t VfioHandle::Command() const {
+  uint16_t command = 0;
+  Check(pread(fd(), &command, sizeof command, static_cast<off_t>(ConfigOffset() + PCI_COMMAND)), "pread(PCI_COMMAND)");
+  return command;
+}
+
+void VfioHandle::Reset() {
+  std::lock_guard lock(closing_);
+  if (!device_) throw GivenUp();
+  vfio_device_info info{.argsz = sizeof info};
+  Check(ioctl(fd(), VFIO_DEVICE_GET_INFO, &info), "ioctl(VFIO_DEVICE_GET_INFO)");
+  uint16_t before = Command() & (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+  SetCommand(PCI_COMMAND_MASTER, 0);
+  if (!(info.flags & VFIO_DEVICE_FLAGS_RESET))
+    throw Refusal(ENOTSUP,
+                  "the kernel knows no way to reset this device alone; it can do no DMA until the agent restarts");
+  Check(ioctl(fd(), VFIO_DEVICE_RESET), "ioctl(VFIO_DEVICE_RESET)");
+  SetCommand(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, before);
 }
 
 void VfioHandle::SwitchMemory(bool on) {

@@ -28,6 +28,9 @@ class VfioHandle {
   // Off: the device answers no access to its BARs, and the kernel takes them from whoever has them mapped or imported,
   // until they are on again. Any thread.
   void SwitchMemory(bool on);
+  // Stops its DMA, resets it (VFIO_DEVICE_RESET) and gives it back the switches that it had. Where the kernel knows no
+  // reset for it, Refusal, and its DMA stays off. Any thread; may block.
+  void Reset();
   // Readable once the kernel wants the device back or it reported an error.
   int loss() const { return events_.get(); }
   std::string WhyLost();
@@ -40,6 +43,7 @@ class VfioHandle {
 
  private:
   uint64_t ConfigOffset() const;
+  uint16_t Command() const;
   void SetCommand(uint16_t clear, uint16_t set);
   void WatchIrq(uint32_t index, int event);
 

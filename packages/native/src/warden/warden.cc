@@ -37,30 +37,38 @@ void AppendText(std::vector<char>& bytes, const std::string& words) {
 
 }  // namespace
 
-Warden::Warden(Device& device, int agent)
+Warden::Warden(Device& device, Fd agent, std::string door)
     : device_(device),
-      agent_(agent),
+      agent_(std::move(agent)),
+      succession_(std::move(door)),
       regions_(device.regions()),
       timer_(Check(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
-      outbox_(agent, [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
+      outbox_(agent_.get(), [this](const Outbox::Packet& packet, int error) { return TakeBack(packet, error); }),
       space_(protocol::kMaxPacket) {
   for (Exporter* exporter : device.exporters()) offers_.push_back({*exporter, exporter->SelfTest()});
 }
 
 void Warden::Serve() {
   SendReady();
-  while (!outbox_.closed()) {
+  for (;;) {
+    if (agent_ && outbox_.closed() && !LoseAgent()) return;
     short from_agent =
         static_cast<short>(POLLRDHUP | (outbox_.crowded() ? 0 : POLLIN) | (outbox_.waiting() ? POLLOUT : 0));
     bool gathering = IsGathering();
     int answers = gathering ? -1 : exports_.fd();
-    pollfd events[] = {{agent_, from_agent, 0},
+    pollfd events[] = {{agent_.get(), from_agent, 0},
                        {answers, POLLIN, 0},
                        {timer_.get(), POLLIN, 0},
                        {device_.loss(), POLLIN, 0},
-                       {jobs_.fd(), POLLIN, 0}};
+                       {jobs_.fd(), POLLIN, 0},
+                       {succession_.listener(), POLLIN, 0},
+                       {succession_.candidate(), POLLIN, 0},
+                       {succession_.alarm(), POLLIN, 0}};
     if (poll(events, std::size(events), gathering ? kGatherMs : -1) < 0) continue;
-    if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) return;
+    if (events[0].revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL)) {
+      if (!LoseAgent()) return;
+      continue;
+    }
     if (events[1].revents) AnswerRevokes();
     if (events[4].revents) AnswerJobs();
     if (events[0].revents & POLLOUT) outbox_.Flush();
@@ -70,8 +78,89 @@ void Warden::Serve() {
     if (events[3].revents) return SendLost(device_.WhyLost());
     if (exports_.giving_up() && exports_.empty() && !outbox_.waiting())
       return SendLost("it was given up to revoke every export of it");
+    if (events[7].revents && OnAlarm()) return;
+    if (events[5].revents) Admit();
+    if (events[6].revents && !HearCandidate()) return;
     ArmTick();
   }
+}
+
+// The agent is gone. True where we wait for another one.
+bool Warden::LoseAgent() {
+  if (succession_.allowed()) ReadWhatIsLeft();
+  agent_.Reset();
+  outbox_.Close();
+  if (!succession_.allowed()) return false;
+  succession_.Open();
+  return !OnAlarm();
+}
+
+// What it asked for before it went is done, first of all its last word on whether we are to wait.
+void Warden::ReadWhatIsLeft() {
+  for (;;) {
+    Received received = ReceivePacket(agent_.get(), space_, false);
+    if (received.size == -ECONNRESET) continue;  // said once: it left something of ours unread
+    if (received.size <= 0) return;
+    Handle(received);
+  }
+}
+
+// Revokes what is due while no agent is there. True where none will come any more.
+bool Warden::OnAlarm() {
+  uint64_t now = BootNow();
+  if (succession_.IsOver(now)) return true;
+  succession_.Arm(exports_.RevokeDue(now));
+  return false;
+}
+
+void Warden::Admit() {
+  succession_.Admit();
+  OnAlarm();  // it must not take its time
+}
+
+// False where whoever came wants us to go.
+bool Warden::HearCandidate() {
+  std::optional<protocol::Adopt> adopt = succession_.Hear();
+  return !adopt || Welcome(*adopt);
+}
+
+bool Warden::Welcome(const protocol::Adopt& adopt) {
+  agent_ = succession_.Take();
+  outbox_.Open(agent_.get());
+  if (adopt.dismiss) SendLost("the agent did not want to go on with what is lent");
+  if (!adopt.dismiss && adopt.version != protocol::kVersion)
+    SendLost("it is of another build than the agent (protocol " + std::to_string(protocol::kVersion) + ", not " +
+             std::to_string(adopt.version) + ")");
+  if (adopt.dismiss || adopt.version != protocol::kVersion) return false;
+  SendReady();
+  SendAdopted();
+  return true;
+}
+
+void Warden::SendAdopted() {
+  std::vector<Exports::Lent> all = exports_.All();
+  Outbox::Packet packet;
+  Append(packet.bytes, protocol::Adopted{.header = {Type::kAdopted, 0},
+                                         .highest = exports_.highest(),
+                                         .count = static_cast<uint32_t>(all.size()),
+                                         .serial = highest_serial_,
+                                         .suspended = suspended_});
+  outbox_.Send(std::move(packet));
+  for (const Exports::Lent& held : all) SendHeld(held);
+}
+
+void Warden::SendHeld(const Exports::Lent& held) {
+  protocol::Held answer{
+      .header = {Type::kHeld, 0}, .id = held.id, .deadline_ns = held.deadline_ns, .revoking = held.revoking};
+  Outbox::Packet packet{.lent = held.lent};
+  try {
+    held.lent->PrepareDelivery();
+  } catch (const SystemError& failure) {
+    answer.error = failure.error();
+    packet.lent = nullptr;
+  }
+  Append(packet.bytes, answer);
+  outbox_.Send(std::move(packet));
 }
 
 void Warden::SendReady() {
@@ -108,22 +197,31 @@ void Warden::SendLost(const std::string& why) {
 }
 
 void Warden::ReadFromAgent() {
-  Received received = ReceivePacket(agent_, space_, false);
+  Received received = ReceivePacket(agent_.get(), space_, false);
   if (received.size == -EAGAIN) return;
   if (received.size < 0) throw BrokenAgent(SystemError(static_cast<int>(-received.size), "recvmsg").what());
   if (received.size == 0) throw BrokenAgent("an empty packet");
+  Handle(received);
+}
+
+void Warden::Handle(const Received& received) {
   if (received.truncated) throw BrokenAgent("a packet longer than " + std::to_string(protocol::kMaxPacket) + " bytes");
   if (received.control_truncated) throw BrokenAgent("a packet that carries fds");
   Handle({space_.data(), static_cast<size_t>(received.size)});
 }
 
 void Warden::Handle(std::span<const char> bytes) {
-  Type type = ReadPacket<protocol::Header>(bytes).type;
+  auto [type, serial] = ReadPacket<protocol::Header>(bytes);
+  highest_serial_ = std::max(highest_serial_, serial);
   if (type == Type::kExport) return HandleExport(bytes);
   if (type == Type::kRevoke) return HandleRevoke(bytes);
   if (type == Type::kAccess) return HandleAccess(bytes);
   if (type == Type::kSync) return HandleSync(bytes);
   if (type == Type::kSuspend) return HandleSuspend(bytes);
+  if (type == Type::kScrub) return HandleScrub(bytes);
+  if (type == Type::kReset) return HandleReset(bytes);
+  if (type == Type::kWait) return succession_.Allow(ReadWhole<protocol::Wait>(bytes));
+  if (type == Type::kDeadline) return HandleDeadline(bytes);
   throw BrokenAgent("a packet of unknown type " + std::to_string(static_cast<uint32_t>(type)));
 }
 
@@ -147,8 +245,8 @@ void Warden::MakeExport(const protocol::Export& packet, Request request) {
     throw Refusal(ENODEV, "the device is being given up to revoke every export of it: wait for the next warden");
   exports_.CheckFresh(request.id);
   CheckRequest(request, packet.flags, regions_);
-  std::shared_ptr<Export> lent = offer.exporter.Make(std::move(request));
-  exports_.Add(packet.id, lent);
+  std::shared_ptr<Export> lent = offer.exporter.Make(request);
+  exports_.Add(request, lent);
   SendExported(packet, 0, "", std::move(lent));
 }
 
@@ -172,6 +270,13 @@ void Warden::SendExported(const protocol::Export& packet, int error, const std::
 }
 
 Outbox::Packet Warden::TakeBack(const Outbox::Packet& packet, int error) {
+  if (ReadPacket<protocol::Header>(packet.bytes).type == Type::kHeld) {
+    auto held = ReadPacket<protocol::Held>(packet.bytes);
+    held.error = error;
+    Outbox::Packet without;
+    Append(without.bytes, held);
+    return without;
+  }
   auto exported = ReadPacket<protocol::Exported>(packet.bytes);
   exports_.Withdraw(exported.id);
   exported.error = error;
@@ -215,6 +320,34 @@ void Warden::HandleSuspend(std::span<const char> bytes) {
   auto packet = ReadWhole<protocol::Suspend>(bytes);
   jobs_.Start(packet.header.serial, [this, packet] {
     device_.Suspend(packet.suspend != 0);
+    suspended_ = packet.suspend != 0;
+    return 0;
+  });
+}
+
+void Warden::HandleDeadline(std::span<const char> bytes) {
+  auto deadline = ReadWhole<protocol::Deadline>(bytes);
+  exports_.SetDeadline(deadline.id, deadline.at_ns);
+}
+
+void Warden::HandleScrub(std::span<const char> bytes) {
+  auto packet = ReadPacket<protocol::Scrub>(bytes);
+  Request request = ReadScrub(bytes, packet);
+  bool is_lent = exports_.HasWriterOf(request);
+  jobs_.Start(packet.header.serial, [this, packet, request, is_lent]() mutable {
+    if (is_lent) throw Refusal(EBUSY, "somebody may still write there: revoke that first");
+    CheckWord(packet.word, packet.width);
+    CheckRequest(request, 0, regions_);
+    return device_.Scrub(request, packet.word, packet.width);
+  });
+}
+
+void Warden::HandleReset(std::span<const char> bytes) {
+  auto packet = ReadWhole<protocol::Reset>(bytes);
+  bool is_lent = exports_.HasWriter();
+  jobs_.Start(packet.header.serial, [this, is_lent] {
+    if (is_lent) throw Refusal(EBUSY, "some of the device is lent: revoke that first");
+    device_.Reset();
     return 0;
   });
 }

@@ -8,11 +8,12 @@ import { CopyButton } from "../../ui/copy.tsx";
 import { formatHex, Size } from "../../ui/size.tsx";
 import { useActions } from "../actions/actions.tsx";
 import { useLive } from "../connection/live.tsx";
-import { capabilityWords } from "../delegation/end-words.ts";
+import { capabilityWords, scrubWords } from "../delegation/end-words.ts";
+import { Held } from "./held.tsx";
 
 /** What a buffer is, and where in the hardware. */
 export function BufferHead({ buffer }: { buffer: BufferView }) {
-  const { name, description, device, region, ranges, size, share, scrub } = buffer;
+  const { name, description, device, region, ranges, size, share, scrub, tags } = buffer;
   const { status } = useLive();
   const { delegate, isPossible } = useActions();
   const its = status?.devices.find((it) => it.name === device);
@@ -36,6 +37,7 @@ export function BufferHead({ buffer }: { buffer: BufferView }) {
           Delegate
         </Button>
       </div>
+      <Held name={name} held={buffer.held} />
       {description && <p className="text-muted">{description}</p>}
       <dl className="mt-3 flex flex-wrap gap-x-10 gap-y-2">
         <Fact name="Size">
@@ -58,7 +60,8 @@ export function BufferHead({ buffer }: { buffer: BufferView }) {
         <Fact name="May be lent">
           {share === "exclusive" ? "to one writer, or to many readers" : "to readers only"}
         </Fact>
-        <Fact name="Before the next">{scrub === "zero" ? "zeroed" : "keeps its contents"}</Fact>
+        <Fact name="Before the next">{scrubWords(scrub)}</Fact>
+        {tags.length > 0 && <Fact name="Tags">{tags.map((tag) => `#${tag}`).join(" ")}</Fact>}
         {capability && <Fact name="Back">{capabilityWords(capability)}</Fact>}
       </dl>
     </div>

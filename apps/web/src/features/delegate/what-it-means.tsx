@@ -4,7 +4,7 @@ import { type Capability, exporterOf } from "@lendbuf/shared/device";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import { formatHex, Size } from "../../ui/size.tsx";
 import { useLive } from "../connection/live.tsx";
-import { capabilityWords } from "../delegation/end-words.ts";
+import { capabilityWords, scrubWords } from "../delegation/end-words.ts";
 
 const EXPORTS: Record<Exporter, string> = {
   memfd: "memfd",
@@ -18,7 +18,7 @@ const EXPORTS: Record<Exporter, string> = {
 function contentsWords(capability: Capability | null | undefined, { scrub }: BufferView): string {
   if (capability?.exporter === "staged") return ", and which starts as zeros";
   if (capability?.works && capability.scope === "none") return ", all zeros";
-  return scrub === "zero" ? ", zeroed before" : ", with what the last borrower left in it";
+  return scrub === "none" ? ", with what the last borrower left in it" : `, ${scrubWords(scrub)} before`;
 }
 
 /** What will be exported, how it can be taken back here, and what that would cost others. */

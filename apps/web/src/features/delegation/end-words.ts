@@ -1,3 +1,4 @@
+import type { Scrub } from "@lendbuf/shared/buffer";
 import type { Delegation, EndReason, Proof, Revocation } from "@lendbuf/shared/delegation";
 import type { Capability } from "@lendbuf/shared/device";
 
@@ -52,4 +53,10 @@ export function capabilityWords({ works, method, scope, detail }: Capability): s
   if (scope === "none") return "Cannot be taken back by force: it ends when its holder lets go.";
   if (scope === "device") return `Taken back by ${method}, which ends everything that is lent of the device.`;
   return `Taken back by ${method}, one buffer at a time.`;
+}
+
+/** What happens to a buffer's contents before the next borrower. */
+export function scrubWords(scrub: Scrub): string {
+  if (scrub === "none") return "keeps its contents";
+  return scrub === "zero" ? "zeroed" : `filled with ${scrub.pattern}`;
 }

@@ -10,6 +10,8 @@ export type StateWord =
   | "unproven"
   | "revoked"
   | "cancelled"
+  | "preparing"
+  | "held"
   | "lost";
 
 interface Mark {
@@ -56,6 +58,16 @@ const MARKS: Record<StateWord, Mark> = {
     shape: <path d="M2 2h8v8H2z" {...STROKE} />,
   },
   cancelled: { word: "Cancelled", colour: "text-ended", shape: <path d="M2 6h8" {...STROKE} /> },
+  preparing: {
+    word: "Preparing",
+    colour: "text-offered",
+    shape: <circle cx="6" cy="6" r="4" {...STROKE} strokeDasharray="3 2" />,
+  },
+  held: {
+    word: "Held",
+    colour: "text-alarm",
+    shape: <path d="M4.5 5V3.5a1.5 1.5 0 0 1 3 0V5M2.5 5h7v5.5h-7z" {...STROKE} />,
+  },
   lost: { word: "Lost", colour: "text-alarm", shape: <path d="M2 2l8 8M10 2l-8 8" {...STROKE} strokeWidth={2} /> },
 };
 

@@ -1,5 +1,5 @@
 "use client";
-import { CircleHelp, UserRound } from "lucide-react";
+import { ChevronDown, CircleHelp, UserRound } from "lucide-react";
 import Link from "next/link";
 import { usePathname, useRouter } from "next/navigation";
 import { type ReactNode, useState } from "react";
@@ -10,6 +10,7 @@ import { OutOfTouch } from "../connection/out-of-touch.tsx";
 import { HelpDialog } from "../keyboard/help-dialog.tsx";
 import { SEARCH_FIELD, useShortcut } from "../keyboard/shortcuts.ts";
 import { RevokeEverything } from "../revoke/revoke-everything.tsx";
+import { RevokePartDialog } from "../revoke/revoke-part-dialog.tsx";
 import { SessionDialog } from "../session/session-dialog.tsx";
 import { Alarms } from "./alarms.tsx";
 import { ThemeSwitch } from "./theme-switch.tsx";
@@ -19,7 +20,7 @@ const ICON_BUTTON = "rounded-sm p-1.5 text-muted hover:bg-hover hover:text-ink";
 
 /** What every page has around it. */
 export function Frame({ children }: { children: ReactNode }) {
-  const [open, setOpen] = useState<"help" | "session">();
+  const [open, setOpen] = useState<"help" | "session" | "revoke">();
   const isInTouch = useIsInTouch();
   const router = useRouter();
   useShortcut("/", () => document.getElementById(SEARCH_FIELD)?.focus());
@@ -59,6 +60,15 @@ export function Frame({ children }: { children: ReactNode }) {
             <UserRound size={16} aria-hidden />
           </button>
           <RevokeEverything />
+          <button
+            type="button"
+            className={ICON_BUTTON}
+            aria-label="Revoke a part"
+            title="Revoke all of a device, an account or a tag"
+            onClick={() => setOpen("revoke")}
+          >
+            <ChevronDown size={16} aria-hidden />
+          </button>
         </div>
       </header>
       <OutOfTouch />
@@ -71,6 +81,7 @@ export function Frame({ children }: { children: ReactNode }) {
         <Page>{children}</Page>
       </main>
       {open === "help" && <HelpDialog onClose={() => setOpen(undefined)} />}
+      {open === "revoke" && <RevokePartDialog onClose={() => setOpen(undefined)} />}
       {open === "session" && <SessionDialog onClose={() => setOpen(undefined)} />}
     </ActionsProvider>
   );

@@ -27,7 +27,8 @@ export const BufferRowView = memo(function BufferRowView({ row }: { row: BufferR
   const { buffer, state, holders, waiting } = row;
   const isShared = holders.length > 1;
   const delegation = isShared ? undefined : holders[0];
-  const hasMiddle = holders.length + row.hidden + waiting > 0 || row.account !== null || row.lastEnd !== undefined;
+  const hasMiddle =
+    holders.length + row.hidden + waiting > 0 || row.account !== null || row.lastEnd !== undefined || row.held !== null;
   return (
     <div data-row className={ROW}>
       <div role="cell" className="order-2 justify-self-end wide:order-none wide:justify-self-start">
@@ -44,6 +45,7 @@ export const BufferRowView = memo(function BufferRowView({ row }: { row: BufferR
         </Link>
         <div className="truncate text-muted" title={buffer.description}>
           <Size bytes={buffer.size} />
+          {buffer.tags.map((tag) => ` · #${tag}`)}
           {buffer.description && ` · ${buffer.description}`}
         </div>
       </div>
@@ -63,6 +65,12 @@ function Middle({ row, delegation }: { row: BufferRow; delegation: Delegation | 
       <Wide>
         {holders.length + hidden} share it, each with a row below
         {lastEnd && <Steps delegation={lastEnd} />}
+      </Wide>
+    );
+  if (!delegation && row.held)
+    return (
+      <Wide>
+        <span className="text-alarm">{row.held}</span>
       </Wide>
     );
   if (!delegation && (account || hidden > 0))

@@ -19,6 +19,8 @@ export interface BufferRow {
   /** How many occupy it that the caller may not see. */
   hidden: number;
   waiting: number;
+  /** Why nobody gets it, though nobody has it. */
+  held: string | null;
   /** Its newest end that the agent still tells of. */
   lastEnd: Delegation | undefined;
 }
@@ -43,7 +45,7 @@ export type Row = BufferRow | HolderRow | DeviceRow;
 export const FILTERS = ["all", "free", "offered", "lent", "revoking", "waiting", "trouble"] as const;
 export type Filter = (typeof FILTERS)[number];
 
-const TROUBLE: readonly StateWord[] = ["lost", "suspended", "unproven"];
+const TROUBLE: readonly StateWord[] = ["lost", "held", "suspended", "unproven"];
 
 /** Every buffer with who has it, in order of device and name. */
 export function bufferRows(
@@ -72,6 +74,7 @@ export function bufferRows(
       expiresAt: its[0]?.expiresAt ?? first?.expiresAt ?? null,
       hidden: Math.max(0, (now?.occupied ?? 0) - Math.max(its.length, now?.current.length ?? 0)),
       waiting: now?.waiting ?? 0,
+      held: now?.held?.reason ?? null,
       lastEnd: ends.get(buffer.name),
     };
   });
@@ -96,6 +99,7 @@ export function matchesSearch({ buffer, account, holders }: BufferRow, search: s
   return (
     has(buffer.name) ||
     has(buffer.description) ||
+    buffer.tags.some((tag) => has(`#${tag}`)) ||
     has(account) ||
     holders.some(
       ({ id, account: its, purpose, client }) =>

@@ -9,6 +9,8 @@ import { useAnnounce } from "../../ui/announcer.tsx";
 import { useIsInTouch } from "../connection/connection-provider.tsx";
 import { useLive } from "../connection/live.tsx";
 import { useTRPC } from "../connection/trpc.ts";
+import { count, summaryWords } from "./summary-words.ts";
+import { UnfinishedList } from "./unfinished-list.tsx";
 
 const HOLD_MS = 1500;
 
@@ -116,9 +118,7 @@ function Words({ status, isAllowed, wasShort, summary, problem }: WordsProps) {
     return (
       <>
         <p>{summaryWords(summary)}</p>
-        {summary.remaining > 0 && (
-          <p className="mt-1 text-alarm">Those that remain are tried again; the red lines say what each waits for.</p>
-        )}
+        <UnfinishedList summary={summary} />
       </>
     );
   if (!isAllowed) return <p>Only an operator may revoke everything. What is yours has a Revoke of its own.</p>;
@@ -141,15 +141,6 @@ function whatItEnds({ counts: { lent, offered, waiting }, devices }: Status): st
     waiting > 0 && `${count(waiting, "place")} in line`,
   ].filter(Boolean);
   return `Ends ${parts.join(", ")}: everybody's, on ${devices.map(({ name }) => name).join(", ")}.`;
-}
-
-function summaryWords({ revoked, cancelled, remaining, durationMs }: RevokeSummary): string {
-  const rest = remaining === 0 ? "Nothing remains." : `${remaining} not confirmed by the kernel yet.`;
-  return `${count(revoked, "delegation")} revoked, ${cancelled} cancelled in ${durationMs.toFixed(1)} ms. ${rest}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** Calls back once it was held for long enough. `stop` tells whether it was let go before. */

@@ -1,0 +1,3 @@
+import { playContract } from "./suite.ts";
+
+playContract("typescript");
