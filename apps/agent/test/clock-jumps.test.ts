@@ -1,6 +1,7 @@
 // What a wall clock that is set forward or back does to what is lent: nothing.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AgentProcess, startAgent, temporaryFolder, until } from "./harness.ts";
 import { WallClock } from "./wall-clock.ts";
@@ -50,12 +51,12 @@ async function endAcross(
 /** Why it has ended, once it has. */
 async function endOf(id: number): Promise<string | null> {
   const connection = await agent.connect();
-  let reason: string | null = null;
+  let last: Delegation | undefined;
   await until(async () => {
-    ({ reason } = await connection.call("delegations.get", { id }));
-    return reason !== null;
+    last = await connection.call("delegations.get", { id });
+    return isFinal(last.state);
   }, "its time runs out");
-  return reason;
+  return last!.reason;
 }
 
 describe.each(JUMPS)("a wall clock that is set %s", (_way, shiftMs) => {

@@ -105,12 +105,13 @@ class Soak {
           world.isOver = true;
         })
         .finally(() => open.delete(name));
-    await until(() => open.size === 0, "", totalMs + LAST_WORK_MS).catch(() => {
-      throw new Error(
-        [`these go on and on: ${[...open].join(", ")}`, ...world.violations, world.agent.output.slice(-3000)].join(
-          "\n",
-        ),
-      );
+    await until(() => open.size === 0, "all come to their end", totalMs + LAST_WORK_MS).catch((cause) => {
+      const facts = [
+        `these go on and on: ${[...open].join(", ")}`,
+        ...world.violations,
+        world.agent.output.slice(-3000),
+      ];
+      throw new Error(facts.join("\n"), { cause });
     });
   }
 
