@@ -11,6 +11,7 @@ const AGENT_DOMAIN = [
   "agent accounts",
   "agent delegations",
   "agent revocation",
+  "agent reservations",
   "agent between",
   "agent holders",
   ...AGENT_CORE,
@@ -66,7 +67,11 @@ const AREAS = [
     may: ["client", "shared", "native", "agent store", "agent tests", "lab", "root scripts"],
   },
   { area: "lab", files: /^lab\//, may: ["contract", "client", "host", "shared", "native", "root scripts"] },
-  { area: "agent tests", files: /^apps\/agent\/(test\/|.*\.test\.ts$)/, may: [...AGENT_ALL, "client", "native"] },
+  {
+    area: "agent tests",
+    files: /^apps\/agent\/(test\/|.*\.test\.ts$)/,
+    may: [...AGENT_ALL, "client", "native"],
+  },
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
@@ -76,6 +81,7 @@ const AREAS = [
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
+  { area: "agent reservations", files: /^apps\/agent\/src\/reservations\//, may: AGENT_DOMAIN },
   // It runs operators' programs.
   { area: "agent between", files: /^apps\/agent\/src\/between\//, may: [...AGENT_DOMAIN, "native"] },
   // It runs the program that looks at /proc.

@@ -76,6 +76,8 @@ static const struct {
     {"NOT_ALLOWED", EACCES},
     {"WRONG_DOOR", EOPNOTSUPP},
     {"BUSY", EBUSY},
+    {"RESERVED", EBUSY},
+    {"DRAINED", EBUSY},
     {"NOT_READY", EAGAIN},
     {"ENDED", ESTALE},
     {"ALREADY_CLAIMED", EALREADY},

@@ -21,6 +21,7 @@ import { advance, advanceAll } from "./delegations/queue.ts";
 import { restore } from "./delegations/restore.ts";
 import type { Device } from "./devices/device.ts";
 import { Devices } from "./devices/devices.ts";
+import { Drains } from "./devices/drains.ts";
 import { Scans } from "./holders/scans.ts";
 import { HttpDoor } from "./http/door.ts";
 import { AlreadyRunning, StateLock } from "./lock.ts";
@@ -28,6 +29,9 @@ import { createLog } from "./log.ts";
 import { AuditCopy } from "./monitoring/audit-copy.ts";
 import { Metrics } from "./monitoring/metrics.ts";
 import { Notify } from "./monitoring/notify.ts";
+import { beginDue } from "./reservations/begin.ts";
+import { Book } from "./reservations/book.ts";
+import { watchDrains } from "./revocation/drain.ts";
 import { end, ended, takeLoss, takeResults } from "./revocation/end.ts";
 import { ExportBook } from "./revocation/export-book.ts";
 import { takeStrays } from "./revocation/strays.ts";
@@ -76,6 +80,8 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     await devices.start(lock.isHeld);
     const metrics = new Metrics(core); // it counts from the first end on
     restore(core);
+    watchDrains(core);
+    beginDue(core);
     watchStore(core);
     if (config.auditKeepMs !== null) {
       const closing = new AbortController();
@@ -130,7 +136,10 @@ function build(
   const ledger = new Ledger(store, clock, changed);
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
   const { adoptMs } = config;
-  const devices = new Devices(config.devices, { stateDirectory, bootId, adoptMs, clock, log }, (device) => ({
+  const reservations = new Book(store);
+  const drains = new Drains(store);
+  const parts = { stateDirectory, bootId, adoptMs, clock, log, drains };
+  const devices = new Devices(config.devices, parts, (device) => ({
     onChange: () => {
       if (device().isReady) takeUp(core, device());
       changed.notify();
@@ -141,7 +150,7 @@ function build(
     },
     onLost: (warden) => takeLoss(core, warden),
   }));
-  const buffers = new Buffers<Live>(store, devices.byName);
+  const buffers = new Buffers<Live>(store, devices.byName, reservations.byBuffer);
   const between = new Between({
     store,
     log,
@@ -162,7 +171,11 @@ function build(
     search: new AuditSearch(store),
     ledger,
     devices: devices.byName,
+    drains,
     buffers,
+    reservations,
+    reserved: new Signal(ledger.changed),
+    alarms: { reservations: null, drains: null, idle: null },
     between,
     exports: new ExportBook(),
     views: new Views(clock),
@@ -223,7 +236,11 @@ function watchStore(core: Core): void {
       for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();
+      core.reservations.load();
+      core.drains.load();
       restore(core);
+      watchDrains(core);
+      beginDue(core);
       core.changed.notify();
     }
     watchStore(core);

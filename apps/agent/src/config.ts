@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { ACCOUNT } from "@lendbuf/shared/account";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
 import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
@@ -23,7 +24,15 @@ export interface Config {
   maxLeaseMs: number;
   /** How long an offer stands that names no time of its own. */
   offerMs: number;
-  /** How long before a lease's end its client is told. */
+  /** The highest priority that an account may ask with; 0 for all others. */
+  priorities: ReadonlyMap<string, number>;
+  reservationsPerUid: number;
+  maxAheadMs: number;
+  /** How long a reservation whose time has come waits to be claimed. */
+  noShowMs: number;
+  /** How long before a lease's end its client is told, the longest first. */
+  noticesMs: readonly number[];
+  /** The shortest of these: how long before an end that the agent itself announces. */
   noticeMs: number;
   /** How long a call waits for the kernel to confirm an end before it answers "revoking". */
   confirmMs: number;
@@ -86,11 +95,35 @@ const OPTIONS = {
     value: "TIME",
     help: "how long an unclaimed offer stands (2m)",
   },
+  priority: {
+    type: "string",
+    env: "LENDBUF_PRIORITY",
+    value: "ACCOUNT=N,…",
+    help: "the highest priority with which an account may ask: uid:1000=10 (0)",
+  },
+  "max-reservations": {
+    type: "string",
+    env: "LENDBUF_MAX_RESERVATIONS",
+    value: "N",
+    help: "reservations ahead per uid (32)",
+  },
+  "max-ahead": {
+    type: "string",
+    env: "LENDBUF_MAX_AHEAD",
+    value: "TIME",
+    help: "how far ahead a reservation may begin (90d)",
+  },
+  "no-show": {
+    type: "string",
+    env: "LENDBUF_NO_SHOW",
+    value: "TIME",
+    help: "how long a reservation whose time has come waits to be claimed (15m)",
+  },
   notice: {
     type: "string",
     env: "LENDBUF_NOTICE",
-    value: "TIME",
-    help: "how long before a lease's end its client is told (1m)",
+    value: "TIME,…",
+    help: "how long before a lease's end its client is told, each time (10m,1m)",
   },
   "max-connections": { type: "string", env: "LENDBUF_MAX_CONNECTIONS", value: "N", help: "connections per uid (256)" },
   "max-delegations": {
@@ -239,6 +272,7 @@ export function readConfig(args: string[], environment: Environment, uid: number
       `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
     );
   }
+  const noticesMs = durations(of("notice"), "10m,1m");
   return {
     port: number(of("port"), 7117, 0, 65_535),
     stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
@@ -249,7 +283,12 @@ export function readConfig(args: string[], environment: Environment, uid: number
     waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
     maxLeaseMs: duration(of("max-lease"), "7d"),
     offerMs: duration(of("offer-time"), "2m"),
-    noticeMs: duration(of("notice"), "1m"),
+    priorities: priorities(of("priority")),
+    reservationsPerUid: number(of("max-reservations"), 32, 0, 1_000_000),
+    maxAheadMs: duration(of("max-ahead"), "90d"),
+    noShowMs: duration(of("no-show"), "15m"),
+    noticesMs,
+    noticeMs: noticesMs.at(-1)!,
     confirmMs: 5000,
     adoptMs: adoptTime(of("adopt-time")),
     durability: durability(of("durability")),
@@ -323,6 +362,13 @@ function adoptTime(given: Given): number {
   const value = parseDuration(given.value);
   if (value && value <= LONGEST_ADOPT_MS) return value;
   throw new ConfigError(`${given.from} is "${given.value}"; it takes off, or a time of at most 1h such as 10s.`);
+}
+
+/** The longest first. */
+function durations(given: Given, otherwise: string): number[] {
+  const texts = (given?.value ?? otherwise).split(",");
+  const values = texts.map((value) => duration({ value, from: given?.from ?? "" }, otherwise));
+  return values.sort((one, other) => other - one);
 }
 
 function durability(given: Given): "NORMAL" | "FULL" {
@@ -408,6 +454,19 @@ function functions(given: Given): string[] {
         `${given!.from} names "${name}"; a PCI device is written 0000:01:00.0, as lspci -D shows it.`,
       );
   return functions;
+}
+
+function priorities(given: Given): Map<string, number> {
+  return new Map(
+    listed(given).map((text) => {
+      const [, account, priority] = /^([^=]+)=(\d{1,3})$/.exec(text) ?? [];
+      if (account === undefined || !ACCOUNT.test(account) || Number(priority) > 100)
+        throw new ConfigError(
+          `${given!.from} has "${text}"; it takes accounts with numbers up to 100, as alice=10 or uid:1000=10.`,
+        );
+      return [account, Number(priority)];
+    }),
+  );
 }
 
 function names(given: Given): string[] {

@@ -5,14 +5,16 @@ import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
 import type { Between } from "./between/between.ts";
 import type { Buffers } from "./buffers/buffers.ts";
-import type { Deadlines } from "./clock/deadlines.ts";
+import type { Deadline, Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
 import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
+import type { Drains } from "./devices/drains.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
+import type { Book } from "./reservations/book.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { AuditSearch } from "./store/search.ts";
 import type { Store } from "./store/store.ts";
@@ -26,8 +28,10 @@ export interface Core {
   readonly store: Store;
   readonly search: AuditSearch;
   readonly devices: ReadonlyMap<string, Device>;
+  readonly drains: Drains;
   readonly buffers: Buffers<Live>;
   readonly ledger: Ledger;
+  readonly reservations: Book;
   readonly exports: ExportBook;
   readonly between: Between;
   readonly views: Views;
@@ -47,6 +51,10 @@ export interface Core {
   readonly auditCopy: { readonly lost: number } | null;
   /** Woken when the audit grows. */
   readonly audited: Signal;
+  /** Woken when a reservation comes or goes, which moves turns too. */
+  readonly reserved: Signal;
+  /** When something of the wall clock is to be looked at. */
+  readonly alarms: { reservations: Deadline | null; drains: Deadline | null; idle: Deadline | null };
   /** Woken when anything changes that a status tells of. */
   readonly changed: Signal;
 }

@@ -76,6 +76,7 @@ describe("docs/protocol.md", () => {
   it.each([
     ["Delegation", "delegation"],
     ["Revocation", "delegation"],
+    ["Reservation", "reservation"],
     ["Proof", "delegation"],
     ["Occupancy", "buffer"],
     ["Contents", "buffer"],

@@ -14,6 +14,8 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "devices.list": {},
   "devices.suspend": { name: "none" },
   "devices.resume": { name: "none" },
+  "devices.drain": { name: "none", reason: "none" },
+  "devices.undrain": { name: "none" },
   "host.doctor": {},
   "host.dmabufs": {},
   "buffers.list": {},
@@ -35,10 +37,15 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "delegations.resume": { id: 999 },
   "delegations.extend": { id: 999, byMs: 1 },
   "delegations.sync": { id: 999, direction: "to-device" },
+  "delegations.handOver": { id: 999, account: "alice" },
   "delegations.release": { id: 999 },
   "delegations.revoke": { ids: [999] },
   "delegations.revokeAll": { device: "none" },
   "delegations.holders": { id: 999 },
+  "reservations.list": {},
+  "reservations.watch": {},
+  "reservations.create": { buffer: "none", from: 1, to: 2 },
+  "reservations.cancel": { id: 999 },
   "audit.list": {},
   "audit.watch": {},
   "audit.who": { buffer: "sim0/ch0", at: 0 },
@@ -127,6 +134,9 @@ const ON_OTHERS: Partial<Record<Method, () => Promise<object>>> = {
   "delegations.request": async () => ({ buffer: "sim0/regs", account: "alice", wait: true }),
   "delegations.extend": async () => ({ id: await offered(), byMs: 1 }),
   "delegations.sync": async () => ({ id: await offered(), direction: "to-device" }),
+  "delegations.handOver": async () => ({ id: await offered(), account: "bob" }),
+  "reservations.create": async () => ({ buffer: "sim0/ddr", account: "alice", ...(await anHour()) }),
+  "reservations.cancel": async () => ({ id: await reserved() }),
   "delegations.release": async () => ({ id: await offered() }),
   "delegations.revoke": async () => ({ ids: [await offered()] }),
   "delegations.holders": async () => ({ id: await offered() }),
@@ -135,6 +145,19 @@ const ON_OTHERS: Partial<Record<Method, () => Promise<object>>> = {
   "tokens.create": async () => ({ account: "alice", name: "one" }),
   "tokens.remove": async () => ({ id: (await ask("alice", "tokens.create", { name: "one" })).json.result.data.id }),
 };
+
+/** One that is free. */
+async function anHour(): Promise<{ from: number; to: number }> {
+  const { json } = await ask("admin", "reservations.list", { buffer: "sim0/ddr" });
+  const ends = json.result.data.items.map(({ to }: { to: number }) => to);
+  const from = Math.max(Date.now() + 3_600_000, ...ends);
+  return { from, to: from + 3_600_000 };
+}
+
+async function reserved(): Promise<number> {
+  const { json } = await ask("alice", "reservations.create", { buffer: "sim0/ddr", ...(await anHour()) });
+  return json.result.data.id;
+}
 
 async function offered(): Promise<number> {
   const { json } = await ask("alice", "delegations.request", { buffer: "sim0/ch0", access: "read-only" });

@@ -20,6 +20,7 @@ import { isMethod, PROCEDURES } from "@lendbuf/shared/procedures";
 import { parseSize } from "@lendbuf/shared/size";
 import { InvalidArgumentError, Option } from "commander";
 import { parseMoment } from "./moment.ts";
+import { parsePast } from "./past.ts";
 
 export function exporterOption(): Option {
   return new Option("--exporter <name>", "by which the memory is lent (default: the device's first)").choices(
@@ -35,8 +36,8 @@ export function duration(text: string): number {
 }
 
 /** A time that has been, in milliseconds since 1970. */
-export function moment(text: string): number {
-  const at = parseMoment(text);
+export function pastMoment(text: string): number {
+  const at = parsePast(text);
   if (at === undefined || at < 0)
     throw new InvalidArgumentError('Write a time as "2026-11-24 15:00", 15:00, "tuesday 15:00" or "2h ago".');
   return at;
@@ -48,6 +49,18 @@ export function auditHead(text: string): AuditHead {
   if (seq === undefined || Number(seq) === 0)
     throw new InvalidArgumentError("Write a head as lendbuf audit head prints it: SEQ:HASH.");
   return { seq: Number(seq), hash: hash! };
+}
+
+/** Wall-clock milliseconds. */
+export function moment(text: string): number {
+  const at = parseMoment(text);
+  if (at === undefined)
+    throw new InvalidArgumentError("Write a time as 14:30, 2026-11-30 14:30, 2026-11-30T14:30Z or +2h.");
+  return at;
+}
+
+export function reservationId(text: string): number {
+  return wholeNumber(text, "A reservation's id is a whole number; lendbuf reservations lists them.");
 }
 
 export function delegationId(text: string): number {
@@ -194,6 +207,15 @@ function width(text: string): Width {
   if (!width) throw new InvalidArgumentError("A width is 8, 16, 32 or 64 bits.");
   return width;
 }
+
+export const shortenOption = () => new Option("--shorten", "have it for less where a reservation comes first");
+
+export const priorityOption = () =>
+  new Option("--priority <number>", "goes before less in line, -100 to 100 (default: 0)").argParser((text) => {
+    const priority = /^-?\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(Math.abs(priority) <= 100)) throw new InvalidArgumentError("A priority is a number from -100 to 100.");
+    return priority;
+  });
 
 export const purposeOption = () => new Option("--purpose <text>", "what it is for, shown to others");
 

@@ -47,6 +47,8 @@ export const EXIT_BY_ERROR: Record<ErrorCode, number> = {
   NOT_ALLOWED: EXIT.refused,
   WRONG_DOOR: EXIT.refused,
   BUSY: EXIT.busy,
+  RESERVED: EXIT.busy,
+  DRAINED: EXIT.busy,
   NOT_READY: EXIT.busy,
   IN_USE: EXIT.busy,
   BLAST_RADIUS: EXIT.busy,

@@ -18,6 +18,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addExitCodes } from "./commands/exit-codes.ts";
 import { addExtend } from "./commands/extend.ts";
+import { addHandOver } from "./commands/hand-over.ts";
 import { addHolders } from "./commands/holders.ts";
 import { addLift } from "./commands/lift.ts";
 import { addLogin } from "./commands/login.ts";
@@ -27,6 +28,8 @@ import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
 import { addRead } from "./commands/read.ts";
 import { addRelease } from "./commands/release.ts";
+import { addReservations } from "./commands/reservations.ts";
+import { addReserve } from "./commands/reserve.ts";
 import { addRevoke } from "./commands/revoke.ts";
 import { addSession } from "./commands/session.ts";
 import { addStatus } from "./commands/status.ts";
@@ -73,6 +76,7 @@ export function buildProgram(): Command {
     addDevices,
     addBuffers,
     addDelegations,
+    addReservations,
     addHolders,
     addDmabufs,
     addWatch,
@@ -83,7 +87,8 @@ export function buildProgram(): Command {
   ])
     add(program);
   program.commandsGroup("Lend and borrow:");
-  for (const add of [addExec, addDelegate, addClaim, addExtend, addSync, addRelease]) add(program);
+  for (const add of [addExec, addDelegate, addClaim, addExtend, addHandOver, addReserve, addSync, addRelease])
+    add(program);
   program.commandsGroup("Operate:");
   for (const add of [addRevoke, addPanic, addDefine, addUndefine, addLift, addPeek, addPoke, addDevice, addAccount])
     add(program);

@@ -9,6 +9,9 @@ export interface RequestOptions {
   wait?: boolean;
   purpose?: string;
   exporter?: Exporter;
+  shorten?: boolean;
+  priority?: number;
+  idle?: number;
 }
 
 /** Leaves out what was not said: the agent knows the defaults. */
@@ -20,6 +23,9 @@ export function requestOf(buffer: string, options: RequestOptions): Input<"deleg
     ...(options.for && { leaseMs: options.for }),
     ...(options.wait && { wait: true }),
     ...(options.purpose && { purpose: options.purpose }),
+    ...(options.shorten && { shorten: true }),
+    ...(options.priority && { priority: options.priority }),
+    ...(options.idle && { idleMs: options.idle }),
     ...(options.exporter && { exporter: options.exporter }),
   };
 }

@@ -44,6 +44,8 @@ describe("--dry-run says what would happen and to whom, and the audit has no new
     ["release OFFERED", /^withdraw delegation \d+ of sim0\/ch1$/, 1],
     ["release ACTIVE", /^give back delegation \d+ of sim0\/ch0$/, 1],
     ["extend ACTIVE 10m", /^add 10m to delegation \d+ of sim0\/ch0$/, 1],
+    ["hand-over ACTIVE uid:4321", /^hand delegation \d+ of sim0\/ch0 over to uid:4321$/, 1],
+    ["shorten ACTIVE 10m", /^take 10m from delegation \d+ of sim0\/ch0$/, 1],
     ["claim OFFERED", /^claim delegation \d+ of sim0\/ch1$/, 1],
     ["delegate sim0/ch2 --to uid:1234 --for 2h", /^offer uid:1234 sim0\/ch2 for 2h$/, 0],
     ["delegate sim0/ch0 --wait", /^stand in line for sim0\/ch0, place 1, then offer sim0\/ch0 for 1h$/, 0],

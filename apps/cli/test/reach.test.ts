@@ -1,7 +1,7 @@
 import { INPUTS, type Method } from "@lendbuf/shared/api";
 import type { BufferView } from "@lendbuf/shared/buffer";
 import { PROCEDURES } from "@lendbuf/shared/procedures";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { agentAndConnection } from "./agent-and-connection.ts";
 import { run, start } from "./lendbuf.ts";
 import { Recorder } from "./recorder.ts";
@@ -15,6 +15,8 @@ const COMMANDS: Record<Method, string> = {
   "devices.list": "devices",
   "devices.suspend": "device suspend sim0",
   "devices.resume": "device resume sim0",
+  "devices.drain": "device drain sim0 --reason cleaning",
+  "devices.undrain": "device undrain sim0",
   "host.doctor": "doctor",
   "host.dmabufs": "dmabufs",
   "buffers.list": "buffers",
@@ -36,10 +38,15 @@ const COMMANDS: Record<Method, string> = {
   "delegations.resume": 'call delegations.resume {"id":ID}',
   "delegations.extend": "extend ID 1h",
   "delegations.sync": "sync ID from-device",
+  "delegations.handOver": "hand-over ID uid:4321",
   "delegations.release": "release ID",
   "delegations.revoke": "revoke ID",
   "delegations.revokeAll": "panic --yes",
   "delegations.holders": "holders ID",
+  "reservations.list": "reservations",
+  "reservations.watch": "reservations --follow",
+  "reservations.create": "reserve sim0/ddr --from +10h --for 1m",
+  "reservations.cancel": "reservations cancel 99",
   "audit.list": "audit",
   "audit.watch": "audit --follow",
   "audit.who": "audit who sim0/ch0 --at now",
@@ -60,6 +67,8 @@ const COMMANDS: Record<Method, string> = {
 };
 
 describe("every method of the agent has a command", () => {
+  afterEach(() => here.connection.call("devices.undrain", { name: "sim0" })); // for the next one to be granted
+
   it.each(Object.keys(INPUTS) as Method[])("%s", async (method) => {
     using recorder = new Recorder(here.agent.socket);
     const { id } = await here.connection.call("delegations.request", { buffer: "sim0/ch0" });
@@ -81,7 +90,9 @@ const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "host.doctor": ["", expect.any(Number)],
   "delegations.resume": [expect.stringMatching(/^lendbuf: Delegation \d+ is offered/), 5],
   "delegations.extend": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
+  "delegations.handOver": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
+  "reservations.cancel": [expect.stringMatching(/^lendbuf: There is no reservation 99/), 4],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],
   "tokens.remove": ['lendbuf: There is no token "no-such" of yours.\n', 4],
 };

@@ -124,6 +124,14 @@ class Busy(AgentError):
     code = "BUSY"
 
 
+class Reserved(AgentError):
+    code = "RESERVED"
+
+
+class Drained(AgentError):
+    code = "DRAINED"
+
+
 class NotReady(AgentError):
     code = "NOT_READY"
 

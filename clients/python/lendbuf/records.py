@@ -14,6 +14,7 @@ class Ending(TypedDict):
 
     reason: str
     at: int
+    told: int
 
 
 class Revocation(TypedDict):
@@ -50,6 +51,8 @@ class Delegation(TypedDict):
     share: str
     keep: bool
     purpose: Optional[str]
+    priority: int
+    idleMs: Optional[int]
     exporter: Optional[str]
     size: int
     leaseMs: int
@@ -60,12 +63,15 @@ class Delegation(TypedDict):
     offerEndsAt: Optional[int]
     expiresAt: Optional[int]
     position: Optional[int]
+    expectedAt: Optional[int]
     client: Optional[Process]
     ending: Optional[Ending]
     revocation: Optional[Revocation]
     proof: Optional[Proof]
     suspended: bool
     renews: Optional[int]
+    reservation: Optional[int]
+    until: Optional[int]
     unrecorded: bool
 
 
@@ -130,6 +136,15 @@ class Capability(TypedDict):
     mappable: bool
 
 
+class Drain(TypedDict):
+    """Nothing new of a device is lent for now."""
+
+    reason: str
+    until: Optional[int]
+    since: int
+    by: str
+
+
 class Device(TypedDict):
     name: str
     kind: str
@@ -140,6 +155,7 @@ class Device(TypedDict):
     exporters: List[Capability]
     access: Optional[str]
     suspended: bool
+    drained: Optional[Drain]
     pci: Optional[Dict[str, Any]]
     warden: Optional[Dict[str, Any]]
 

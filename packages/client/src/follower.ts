@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
-import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
+import { type Delegation, type Ending, isFinal } from "@lendbuf/shared/delegation";
 
 /** What is told of a lease, with the delegation as it is since then. States that were overtaken are not seen, so neither are their events. */
 export interface LeaseEvents {
-  /** An end was announced: `now.ending` says when, and why. */
+  /** An end was announced: `now.ending` says when, and why. Again at each warning before it. */
   ending: [now: Delegation];
   /** Its end is later: `now.expiresAt`. */
   extended: [now: Delegation];
@@ -25,10 +25,14 @@ export function eventsBetween(before: Delegation, now: Delegation): StateEvent[]
   const events: StateEvent[] = [];
   if (now.state === "revoking" && before.state !== "revoking") events.push("revoking");
   if ((now.expiresAt ?? 0) > (before.expiresAt ?? 0)) events.push("extended");
-  if (now.ending && (now.ending.at !== before.ending?.at || now.ending.reason !== before.ending.reason))
-    events.push("ending");
+  if (now.ending && !isSame(now.ending, before.ending)) events.push("ending");
   if (now.suspended !== before.suspended) events.push(now.suspended ? "suspended" : "resumed");
   return events;
+}
+
+/** A warning that comes again is one more. */
+function isSame(now: Ending, before: Ending | null): boolean {
+  return now.at === before?.at && now.reason === before.reason && now.told === before.told;
 }
 
 interface FollowerOptions {

@@ -18,6 +18,8 @@ export class NotYours extends refusal("NOT_YOURS") {}
 export class NotAllowed extends refusal("NOT_ALLOWED") {}
 export class WrongDoor extends refusal("WRONG_DOOR") {}
 export class Busy extends refusal("BUSY") {}
+export class Reserved extends refusal("RESERVED") {}
+export class Drained extends refusal("DRAINED") {}
 export class NotReady extends refusal("NOT_READY") {}
 export class Ended extends refusal("ENDED") {}
 export class AlreadyClaimed extends refusal("ALREADY_CLAIMED") {}
@@ -42,6 +44,8 @@ const BY_CODE = {
   NOT_ALLOWED: NotAllowed,
   WRONG_DOOR: WrongDoor,
   BUSY: Busy,
+  RESERVED: Reserved,
+  DRAINED: Drained,
   NOT_READY: NotReady,
   ENDED: Ended,
   ALREADY_CLAIMED: AlreadyClaimed,

@@ -72,6 +72,7 @@ function device(capability: Partial<Capability> | null, more: Partial<Device> = 
       warden: null,
       access: "cdev",
       suspended: false,
+      drained: null,
     },
     exporters: capability
       ? [

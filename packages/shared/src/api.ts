@@ -21,6 +21,7 @@ import type { Device } from "./device.ts";
 import type { Diagnosis } from "./doctor.ts";
 import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
+import type { Reservation } from "./reservation.ts";
 import { ROLES, SCOPES } from "./role.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
@@ -34,6 +35,7 @@ export const MAX_READ = 32_768;
 /** Words of a buffer's memory in one answer. */
 export const MAX_WORDS = 1024;
 const DAY_MS = 86_400_000;
+const MAX_IDLE_MS = 30 * DAY_MS;
 const MAX_TOKEN_LIFE_MS = 366 * DAY_MS;
 
 const Name = z
@@ -65,7 +67,9 @@ const AccountFields = {
   uids: z.array(z.int().min(0).max(4_294_967_294)).max(MAX_MAPPED),
   groups: z.array(z.string().regex(/^[\w.-]{1,32}$/, "a group is named as in /etc/group")).max(MAX_MAPPED),
 };
-const At = z.int().nonnegative();
+
+/** Wall-clock milliseconds. */
+const At = z.int("a time is a whole number of milliseconds since 1970").positive("a time is after 1970");
 
 /** Which entries of the audit: those that fit all that is given. */
 const AuditFields = {
@@ -95,6 +99,12 @@ const RequestFields = {
   purpose: Purpose,
   /** By which the memory is lent; defaults to the device's first that works. */
   exporter: z.enum(EXPORTERS).nullable().default(null),
+  /** Ends when nobody was seen to have it for so long; null: only its lease ends it. */
+  idleMs: z.int().min(1000).max(MAX_IDLE_MS).nullable().default(null),
+  /** Goes before less in line; those who have it and have less are told to go. Above 0: for operators, and accounts that the agent was told of. */
+  priority: z.int().min(-100).max(100).default(0),
+  /** Have it for less than `leaseMs` where a reservation of somebody else comes before its end. */
+  shorten: z.boolean().default(false),
 };
 
 export const INPUTS = {
@@ -104,6 +114,17 @@ export const INPUTS = {
   /** Takes a device's memory from everybody for now. */
   "devices.suspend": z.strictObject({ name: Name }),
   "devices.resume": z.strictObject({ name: Name }),
+  /** Nothing new of it is lent until then, or until it is undrained. */
+  "devices.drain": z.strictObject({
+    name: Name,
+    reason: z.string().min(1).max(200),
+    until: At.optional(),
+    /** Do not wait for the leases to run out: end them after notice. */
+    now: z.boolean().default(false),
+    /** Defaults to the agent's. */
+    noticeMs: z.int().min(0).max(86_400_000).optional(),
+  }),
+  "devices.undrain": z.strictObject({ name: Name }),
   "host.doctor": None,
   "buffers.list": z
     .strictObject({
@@ -167,7 +188,15 @@ export const INPUTS = {
   "delegations.borrow": z.strictObject(RequestFields),
   /** Binds what the agent took over from the one before to this connection: of the process that had claimed it. */
   "delegations.resume": z.strictObject({ id: Id }),
-  "delegations.extend": z.strictObject({ id: Id, /** Added to what is left. */ byMs: LeaseMs }),
+  "delegations.extend": z.strictObject({
+    id: Id,
+    /** Added to what is left; below 0 it is taken from it. */
+    byMs: z
+      .int("an extension is a whole number of milliseconds")
+      .refine((ms) => ms !== 0, "an extension adds something"),
+    /** The lease may come out shorter than otherwise: less is added where the whole would pass a limit, and `byMs` may be below 0. */
+    shorten: z.boolean().default(false),
+  }),
   /** Of a staged one: copies between what its holder sees and the device. */
   "delegations.sync": z.strictObject({
     id: Id,
@@ -177,6 +206,13 @@ export const INPUTS = {
     /** Defaults to all that follows. */
     length: z.int().positive().optional(),
     width: z.literal(WIDTHS).default(32),
+  }),
+  /** What is left of a lease becomes another account's. */
+  "delegations.handOver": z.strictObject({
+    id: Id,
+    account: AccountName,
+    /** How long the other has to claim it. */
+    offerMs: z.int().positive().max(86_400_000).optional(),
   }),
   "delegations.release": z.strictObject({ id: Id }),
   "delegations.revoke": z.strictObject({
@@ -194,6 +230,31 @@ export const INPUTS = {
   "host.dmabufs": z
     .strictObject({ search: z.string().max(100).optional(), cursor: Id.optional(), limit: Limit })
     .prefault({}),
+  /** By their beginnings. Everybody sees when a buffer is taken, and operators by whom. */
+  "reservations.list": z
+    .strictObject({
+      buffer: Name.optional(),
+      account: AccountName.optional(),
+      /** Also those that are over, the last first. */
+      all: z.boolean().default(false),
+      cursor: z.string().max(40).optional(),
+      limit: Limit,
+    })
+    .prefault({}),
+  "reservations.watch": z.strictObject({ buffer: Name.optional(), limit: Limit }).prefault({}),
+  "reservations.create": z.strictObject({
+    buffer: Name,
+    from: At,
+    to: At,
+    access: RequestFields.access,
+    share: RequestFields.share,
+    keep: RequestFields.keep,
+    purpose: Purpose,
+    exporter: RequestFields.exporter,
+    /** For whom. Operators only; else the caller. */
+    account: AccountName.optional(),
+  }),
+  "reservations.cancel": z.strictObject({ id: Id }),
   "audit.list": z
     .strictObject({ ...AuditFields, ...Span, before: z.int().positive().optional(), limit: Limit })
     .prefault({}),
@@ -311,6 +372,12 @@ export interface DelegationsState {
   recent: Delegation[];
 }
 
+/** What is reserved ahead, by its beginning; `total` counts those that were left out too. */
+export interface ReservationsState {
+  items: Reservation[];
+  total: number;
+}
+
 /** The buffers that are not free, in order of their names; `total` counts those that were left out too. */
 export interface OccupancyState {
   items: Occupancy[];
@@ -326,6 +393,8 @@ interface Outputs {
   "devices.list": Device[];
   "devices.suspend": Device;
   "devices.resume": Device;
+  "devices.drain": Device;
+  "devices.undrain": Device;
   "host.doctor": Diagnosis;
   "buffers.list": Page<BufferView, string>;
   "buffers.get": BufferView;
@@ -346,11 +415,16 @@ interface Outputs {
   "delegations.resume": Delegation;
   "delegations.extend": Delegation;
   "delegations.sync": Synced;
+  "delegations.handOver": Delegation;
   "delegations.release": Delegation;
   "delegations.revoke": Delegation[];
   "delegations.revokeAll": RevokeSummary;
   "delegations.holders": Holders;
   "host.dmabufs": DmaBufs;
+  "reservations.list": Page<Reservation, string>;
+  "reservations.watch": ReservationsState;
+  "reservations.create": Reservation;
+  "reservations.cancel": Reservation;
   "audit.list": Page<AuditEntry, number>;
   "audit.watch": AuditEntry;
   "audit.who": Page<Holding, number>;
@@ -376,6 +450,7 @@ export type Subscription =
   | "buffers.watch"
   | "delegations.watch"
   | "delegations.follow"
+  | "reservations.watch"
   | "audit.watch"
   | "audit.export";
 export type Call = Exclude<Method, Subscription>;

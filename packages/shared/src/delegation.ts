@@ -11,10 +11,11 @@ export const END_REASONS = {
   expired: ["active"],
   released: ["active"],
   disconnected: ["waiting", "offered", "active"],
+  "handed-over": ["active"],
   idle: ["active"],
-  preempted: ["active"],
+  preempted: ["offered", "active"],
   withdrawn: ["waiting", "offered"],
-  lapsed: ["offered"],
+  lapsed: ["waiting", "offered"],
   "no-show": ["offered"],
   drained: ["waiting", "offered", "active"],
   panic: ["waiting", "offered", "active"],
@@ -35,7 +36,17 @@ export const TRANSITIONS = {
   cancelled: [],
 } as const satisfies Record<State, readonly State[]>;
 
-export const COMMANDS = ["offer", "claim", "extend", "release", "revoke", "lapse", "expire", "confirm"] as const;
+export const COMMANDS = [
+  "offer",
+  "claim",
+  "extend",
+  "hand-over",
+  "release",
+  "revoke",
+  "lapse",
+  "expire",
+  "confirm",
+] as const;
 export type Command = (typeof COMMANDS)[number];
 
 /** What a command does to a delegation in a state: the state that it leads to, or the refusal's code. */
@@ -64,6 +75,14 @@ export const COMMAND_TABLE = {
     revoked: "ENDED",
     cancelled: "ENDED",
   },
+  "hand-over": {
+    waiting: "NOT_READY",
+    offered: "NOT_READY",
+    active: "revoking",
+    revoking: "ENDED",
+    revoked: "ENDED",
+    cancelled: "ENDED",
+  },
   // Ending what has ended already is no error: the caller gets the record, which says how it ended.
   release: {
     waiting: "cancelled",
@@ -81,8 +100,9 @@ export const COMMAND_TABLE = {
     revoked: "revoked",
     cancelled: "cancelled",
   },
+  // An offer that nobody claimed; what waited until the time of its reservation was over.
   lapse: {
-    waiting: "ENDED",
+    waiting: "cancelled",
     offered: "cancelled",
     active: "ENDED",
     revoking: "ENDED",
@@ -181,6 +201,13 @@ export interface Revocation {
   since: number;
 }
 
+export interface Ending {
+  reason: EndReason;
+  at: number;
+  /** How often its client was told: each warning is a new state. */
+  told: number;
+}
+
 /** One client's right to one buffer, as every door shows it. Times are wall-clock milliseconds since 1970, for display. */
 export interface Delegation {
   id: number;
@@ -197,6 +224,10 @@ export interface Delegation {
   /** Stays when the client disconnects; its account may claim it again. */
   keep: boolean;
   purpose: string | null;
+  /** Ends when nobody was seen to have it for so long; null: only its lease ends it. */
+  idleMs: number | null;
+  /** Who has more goes first, and 0 is usual. */
+  priority: number;
   /** By which its memory is lent: the one that was asked for, else the one that it got at its claim; null before. */
   exporter: Exporter | null;
   /** Bytes. */
@@ -213,16 +244,22 @@ export interface Delegation {
   expiresAt: number | null;
   /** Place in the buffer's queue; 1 is next. Only while `waiting`. */
   position: number | null;
+  /** When its turn comes at the latest, as leases and offers stand now; an extension moves it. Null where nobody can tell, and unless `waiting`. */
+  expectedAt: number | null;
   /** The process that claimed it, or borrows and stands in line, and is still connected. */
   client: { pid: number; uid: number; command: string | null } | null;
   /** An end that was announced and is still to come. */
-  ending: { reason: EndReason; at: number } | null;
+  ending: Ending | null;
   revocation: Revocation | null;
   proof: Proof | null;
   /** The device's memory is out of reach for now; it comes back when the device is resumed. */
   suspended: boolean;
-  /** The delegation whose place it takes, which was lost because another's was revoked device-wide. */
+  /** The delegation whose place it takes: one that was lost when another's was revoked device-wide, or was handed over. */
   renews: number | null;
+  /** The reservation whose time had come. */
+  reservation: number | null;
+  /** The lease ends then at the latest, whenever it is claimed; null: it is as long as it is. */
+  until: number | null;
   /** It ended, but the store could not be told yet. */
   unrecorded: boolean;
 }

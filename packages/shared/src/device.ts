@@ -68,6 +68,17 @@ export interface PciAddress {
   numaNode: number | null;
 }
 
+/** Nothing new of a device is lent for now, such as for maintenance. */
+export interface Drain {
+  /** In words for people. */
+  reason: string;
+  /** Lifts itself then, by the wall clock; null: when somebody lifts it. */
+  until: number | null;
+  since: number;
+  /** The account that ordered it. */
+  by: string;
+}
+
 export interface Device {
   /** `sim0`, `ram0`, or its BDF. */
   name: string;
@@ -84,6 +95,8 @@ export interface Device {
   access: "cdev" | "group" | null;
   /** Its memory was taken from everybody for now: see `devices.suspend`. */
   suspended: boolean;
+  /** Null: it is lent. */
+  drained: Drain | null;
   /** Null for all but VFIO's. */
   pci: PciAddress | null;
   /** The process that holds the device. */

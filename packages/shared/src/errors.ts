@@ -7,6 +7,8 @@ export const ERROR_CODES = [
   "NOT_ALLOWED",
   "WRONG_DOOR",
   "BUSY",
+  "RESERVED",
+  "DRAINED",
   "NOT_READY",
   "ENDED",
   "ALREADY_CLAIMED",

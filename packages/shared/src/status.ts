@@ -41,6 +41,9 @@ export interface Limits {
   delegationsPerUid: number;
   waitingPerUid: number;
   maxLeaseMs: number;
+  reservationsPerUid: number;
+  /** How far ahead one may begin. */
+  maxAheadMs: number;
   /** Open files that the agent may have. */
   files: number;
 }

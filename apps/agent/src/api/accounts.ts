@@ -1,6 +1,7 @@
 import type { Account } from "@lendbuf/shared/account";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Context } from "../context.ts";
+import { cancelAll } from "../reservations/cancel.ts";
 import { end, ended } from "../revocation/end.ts";
 import { paged } from "./page.ts";
 import { input, type Output, router } from "./trpc.ts";
@@ -41,13 +42,14 @@ export const accountsRouter = router({
 });
 
 /** Whose uid gets a name is another account from then on, to which nothing that it had would belong. @throws AgentError IN_USE */
-function requireNothingOf({ ledger, tokens, sessions }: Context["core"], account: string): void {
+function requireNothingOf({ ledger, reservations, tokens, sessions }: Context["core"], account: string): void {
   const { total } = ledger.countOf(account);
   const waysIn = tokens.list(account).length + sessions.list(account).length;
-  if (total + waysIn === 0) return;
+  const reserved = reservations.countOf(account);
+  if (total + waysIn + reserved === 0) return;
   throw new AgentError(
     "IN_USE",
-    `${account} has ${total} live delegations and ${waysIn} tokens and sessions, which would be nobody's. End them first: \`lendbuf delegations --account ${account}\`, \`lendbuf token list\` and \`lendbuf session list\` name them.`,
+    `${account} has ${total} live delegations, ${reserved} reservations and ${waysIn} tokens and sessions, which would be nobody's. End them first: \`lendbuf delegations --account ${account}\`, \`lendbuf token list\` and \`lendbuf session list\` name them.`,
   );
 }
 
@@ -71,6 +73,7 @@ async function cutOff({ core, caller }: Context, account: string): Promise<void>
     "operator",
     caller.actor,
   );
+  cancelAll(core, account, caller.actor);
   core.doors.dismiss(account);
   for (const { id } of core.sessions.list(account)) enforced(() => core.sessions.end(id, caller.actor));
   for (const { id } of core.tokens.list(account)) enforced(() => core.tokens.remove(id, account, caller.actor));

@@ -9,6 +9,7 @@ import type { Caller, Core } from "../core.ts";
 import { resume } from "../delegations/absence.ts";
 import { borrow, claim } from "../delegations/claim.ts";
 import { extend } from "../delegations/extend.ts";
+import { handOver } from "../delegations/hand-over.ts";
 import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
 import { sync } from "../delegations/sync.ts";
@@ -78,12 +79,12 @@ export const delegationsRouter = router({
   claim: input("delegations.claim").mutation(async ({ ctx, input }): Promise<Output<"delegations.claim">> => {
     const reply = fdReplyOf(ctx);
     const { live, fd } = await claim(ctx.core, ctx.caller, reply.claimant, input.id);
-    return handOver(ctx.core, reply, live, fd);
+    return handFd(ctx.core, reply, live, fd);
   }),
   borrow: input("delegations.borrow").mutation(async ({ ctx, input }): Promise<Output<"delegations.borrow">> => {
     const reply = fdReplyOf(ctx);
     const { live, fd } = await borrow(ctx.core, ctx.caller, reply.claimant, input, () => ctx.signal);
-    return handOver(ctx.core, reply, live, fd);
+    return handFd(ctx.core, reply, live, fd);
   }),
   resume: input("delegations.resume").mutation(({ ctx, input: { id } }): Output<"delegations.resume"> => {
     const { claimant } = fdReplyOf(ctx);
@@ -91,12 +92,21 @@ export const delegationsRouter = router({
   }),
   extend: input("delegations.extend").mutation(({ ctx: { core, caller }, input }): Output<"delegations.extend"> => {
     const live = own(core, caller, "delegations.extend", input.id);
-    extend(core, caller, live, input.byMs);
+    extend(core, caller, live, input);
     return viewOf(live);
   }),
   sync: input("delegations.sync").mutation(
     ({ ctx: { core, caller }, input: { id, ...part } }): Promise<Output<"delegations.sync">> => {
       return sync(own(core, caller, "delegations.sync", id), part);
+    },
+  ),
+  handOver: input("delegations.handOver").mutation(
+    async ({ ctx: { core, caller }, input }): Promise<Output<"delegations.handOver">> => {
+      const { id, account, offerMs = core.config.offerMs } = input;
+      const live = own(core, caller, "delegations.handOver", id);
+      const heir = handOver(core, caller, live, core.accounts.meant(account), offerMs);
+      await ended(core, [live], core.config.confirmMs);
+      return viewOf(heir);
     },
   ),
   release: input("delegations.release").mutation(
@@ -132,7 +142,7 @@ export const delegationsRouter = router({
   ),
 });
 
-function handOver(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
+function handFd(core: Core, reply: FdReply, live: Live, fd: () => number): Claimed {
   reply.attachFd(fd, () => end(core, [live], "export-failed", "agent"));
   const { adoptMs } = core.config;
   // Another agent has so long to come, and then its clients have.

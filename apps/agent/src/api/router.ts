@@ -6,6 +6,7 @@ import { buffersRouter } from "./buffers.ts";
 import { delegationsRouter } from "./delegations.ts";
 import { devicesRouter } from "./devices.ts";
 import { hostRouter } from "./host.ts";
+import { reservationsRouter } from "./reservations.ts";
 import { sessionsRouter, tokensRouter } from "./sessions.ts";
 import { statusRouter } from "./status.ts";
 import { router } from "./trpc.ts";
@@ -16,6 +17,7 @@ export const appRouter = router({
   devices: devicesRouter,
   buffers: buffersRouter,
   delegations: delegationsRouter,
+  reservations: reservationsRouter,
   host: hostRouter,
   audit: auditRouter,
   sessions: sessionsRouter,

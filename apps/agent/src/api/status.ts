@@ -14,7 +14,7 @@ export const statusRouter = router({
 
 function statusOf(core: Core): Status {
   const { config, store } = core;
-  const { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs } = config;
+  const { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs, reservationsPerUid, maxAheadMs } = config;
   const status: Status = {
     version: core.version,
     pid: process.pid,
@@ -34,7 +34,15 @@ function statusOf(core: Core): Status {
     },
     devices: devicesOf(core),
     counts: countsOf(core),
-    limits: { connectionsPerUid, delegationsPerUid, waitingPerUid, maxLeaseMs, files: core.fileLimit },
+    limits: {
+      connectionsPerUid,
+      delegationsPerUid,
+      waitingPerUid,
+      maxLeaseMs,
+      reservationsPerUid,
+      maxAheadMs,
+      files: core.fileLimit,
+    },
     warnings: [],
   };
   return { ...status, warnings: warningsOf(status) };
@@ -76,6 +84,11 @@ function warningsOf({ store, devices, counts, limits }: Status): string[] {
     warnings.push(`The database was corrupt at this start. It was kept as ${store.keptAside}; the books begin anew.`);
   for (const device of devices)
     if (device.problem) warnings.push(`Device ${device.name} is ${device.state}: ${device.problem}`);
+  for (const { name, drained } of devices)
+    if (drained)
+      warnings.push(
+        `Nothing new of ${name} is lent${drained.until === null ? "" : ` until ${new Date(drained.until).toISOString()}`}: ${drained.reason} (${drained.by}).`,
+      );
   if (counts.unproven > 0)
     warnings.push(
       `${counts.unproven} delegations ended without a proof that their memory is out of reach: see \`lendbuf delegations\`.`,

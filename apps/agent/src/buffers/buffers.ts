@@ -3,6 +3,7 @@ import type { Unlendable } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Device } from "../devices/device.ts";
 import type { Store } from "../store/store.ts";
+import type { Ahead } from "./ahead.ts";
 import { Buffer, type Occupant } from "./buffer.ts";
 
 export interface BufferQuery {
@@ -15,6 +16,8 @@ export interface BufferQuery {
 
 /** All buffers of this host, in order of their names. */
 export class Buffers<Holder extends Occupant> {
+  /** What is reserved, by the buffers' names; also of those that are not there now. */
+  readonly ahead: ReadonlyMap<string, readonly Ahead[]>;
   readonly #store: Store;
   readonly #devices: ReadonlyMap<string, Device>;
   readonly #byName = new Map<string, Buffer<Holder>>();
@@ -26,7 +29,12 @@ export class Buffers<Holder extends Occupant> {
   readonly #exclusive = new Map<string, Set<Buffer<Holder>>>();
   readonly #shared = new Map<string, Set<Buffer<Holder>>>();
 
-  constructor(store: Store, devices: ReadonlyMap<string, Device>) {
+  constructor(
+    store: Store,
+    devices: ReadonlyMap<string, Device>,
+    ahead: ReadonlyMap<string, readonly Ahead[]> = new Map(),
+  ) {
+    this.ahead = ahead;
     this.#store = store;
     this.#devices = devices;
     this.load();
@@ -116,11 +124,11 @@ export class Buffers<Holder extends Occupant> {
     const buffer = this.get(name);
     if (buffer.builtin)
       throw new AgentError("NOT_ALLOWED", `Buffer "${name}" comes with ${buffer.device.name} and stays.`);
-    const users = buffer.occupants.size + buffer.queue.length;
+    const { users } = buffer;
     if (users > 0)
       throw new AgentError(
         "IN_USE",
-        `Buffer "${name}" has ${users} delegations, lent or waiting. End them first: \`lendbuf delegations --buffer ${name}\` lists them.`,
+        `Buffer "${name}" has ${users} delegations or reservations. End them first: \`lendbuf delegations --buffer ${name}\` and \`lendbuf reservations --buffer ${name}\` list them.`,
       );
     this.#store.record({
       at: Date.now(),
@@ -140,7 +148,7 @@ export class Buffers<Holder extends Occupant> {
   }
 
   #add(definition: BufferDefinition, builtin: boolean): Buffer<Holder> {
-    const buffer = new Buffer<Holder>(definition, this.#devices.get(definition.device)!, builtin);
+    const buffer = new Buffer<Holder>(definition, this.#devices.get(definition.device)!, builtin, this.ahead);
     this.#byName.set(buffer.name, buffer);
     this.#sorted = undefined;
     this.#peers(definition).add(buffer);

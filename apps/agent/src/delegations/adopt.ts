@@ -3,10 +3,12 @@ import type { EndReason } from "@lendbuf/shared/delegation";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Core } from "../core.ts";
 import type { Device } from "../devices/device.ts";
+import { watchIdle } from "../holders/idle.ts";
 import { askAgain, end, takeLoss } from "../revocation/end.ts";
 import { revokeStrays } from "../revocation/strays.ts";
 import type { Held, Inheritance, Warden } from "../wardens/warden.ts";
 import { awaitClients } from "./absence.ts";
+import { runOut } from "./lease.ts";
 import { type Live, newLive, type Record } from "./live.ts";
 
 /** An end whose time is nearer than this has come: its record and the boot clock are not the same clock. */
@@ -92,6 +94,7 @@ function sort(core: Core, { kept, revoking, ending }: Sorted, live: Live, mine: 
   const reason = core.buffers.find(record.buffer) === target ? endOf(core, record, mine) : "device-lost";
   if (reason === null) {
     schedule(core, live, mine!);
+    if (record.idleMs !== null) watchIdle(core);
     kept.push(live);
     return;
   }
@@ -138,14 +141,12 @@ function schedule(core: Core, live: Live, { deadlineMs }: Held): void {
   const now = core.clock.now();
   const byRecord = now + (record.expiresAt ?? 0) - Date.now();
   const isAnnounced = record.ending !== null && record.ending.reason !== "expired";
-  // An announced end is never later than the lease's; the wall clock, by which the record goes, may have been set meanwhile.
-  live.leaseEndsAt = isAnnounced ? Math.max(byRecord, deadlineMs ?? byRecord) : (deadlineMs ?? byRecord);
-  live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, record.leaseMs / 10);
   if (isAnnounced) {
     const { reason, at } = record.ending!;
     live.announced = { at: deadlineMs ?? now + at - Date.now(), reason, actor: announcerOf(core, record) };
   }
-  core.ledger.schedule(live);
+  // An announced end is never later than the lease's; the wall clock, by which the record goes, may have been set meanwhile.
+  runOut(core, live, isAnnounced ? Math.max(byRecord, deadlineMs ?? byRecord) : (deadlineMs ?? byRecord));
 }
 
 function announcerOf(core: Core, { id }: Record): string {

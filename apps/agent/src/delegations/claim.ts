@@ -5,12 +5,14 @@ import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
+import { watchIdle } from "../holders/idle.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
 import { alreadyEnded } from "./already-ended.ts";
 import { tellDeadline } from "./deadline.ts";
 import { checkRevocable } from "./irrevocable.ts";
+import { runOut } from "./lease.ts";
 import type { Claimant, Live, LiveExport, Record } from "./live.ts";
-import { consider, heldWords, isFree, request, type Wish } from "./request.ts";
+import { checkDrained, consider, heldWords, request, type Wish } from "./request.ts";
 
 /** Takes an offer up: the export is made and its fd is the answer. The fd stays the agent's; whoever sends it sends a copy. */
 export async function claim(
@@ -34,7 +36,8 @@ export async function claim(
       `Delegation ${id} still waits in line, at place ${live.target.queue.indexOf(live) + 1}. Follow it until it is offered.`,
     );
   if (outcome === "ENDED") throw alreadyEnded(core, id);
-  if (live.record.state === "active") await replaceOldExport(core, live);
+  if (live.record.state === "offered") checkDrained(live.target.device);
+  else await replaceOldExport(core, live);
 
   if (core.between.isBusy(live.target)) await core.between.settled(live.target);
   if (outcomeOf("claim", live.record.state) !== "active") throw alreadyEnded(core, id);
@@ -58,8 +61,8 @@ export async function borrow(
 ): Promise<{ live: Live; fd: () => number }> {
   await free(core, wish.buffer);
   checkPresent(claimant);
-  const { target, fields } = consider(core, caller, wish);
-  if (isFree(target, fields.share)) {
+  const { target, fields, free: isNext } = consider(core, caller, wish, 0);
+  if (isNext) {
     const chosen = choose(core, target, fields.exporter);
     const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
@@ -113,15 +116,17 @@ function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chos
 
 function activation(
   core: Core,
-  { leaseMs, expiresAt }: Pick<Record, "leaseMs" | "expiresAt">,
+  { leaseMs: wished, expiresAt, until }: Pick<Record, "leaseMs" | "expiresAt" | "until">,
   claimant: Claimant,
   { warden, exporter, id }: Chosen,
 ) {
   const now = Date.now();
   const { pid, uid, command } = claimant;
+  const leaseMs = until === null || expiresAt !== null ? wished : Math.max(1, Math.min(wished, until - now));
   return {
     state: "active",
     claimedAt: now,
+    leaseMs,
     expiresAt: expiresAt ?? now + leaseMs, // claimed again, a lease goes on as it was
     offerEndsAt: null,
     client: { pid, uid, command },
@@ -174,6 +179,7 @@ async function handOver(core: Core, live: Live, claimant: Claimant, chosen: Chos
     return fd;
   };
   fdWhileLent();
+  if (live.record.idleMs !== null) watchIdle(core);
   return fdWhileLent;
 }
 
@@ -193,10 +199,7 @@ async function runHooks(core: Core, live: Live, { warden }: Chosen): Promise<voi
 function startLease(core: Core, live: Live): void {
   const { leaseMs } = live.record;
   live.lapsesAt = null;
-  live.leaseEndsAt = core.clock.now() + leaseMs;
-  // A lease shorter than the notice is announced in its last tenth.
-  live.noticeAt = live.leaseEndsAt - Math.min(core.config.noticeMs, leaseMs / 10);
-  core.ledger.schedule(live);
+  runOut(core, live, core.clock.now() + leaseMs);
 }
 
 /** A kept delegation that nobody holds is claimed anew, once the export that its last client had is proven gone. */

@@ -6,7 +6,7 @@ import type { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
 import { lastId } from "../store/retention.ts";
 import type { Draft, Store } from "../store/store.ts";
-import { type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
+import { goesBefore, type Live, newLive, type Record, recordOf, viewOf, viewOfRecord } from "./live.ts";
 
 export interface Change {
   actor: string;
@@ -62,6 +62,7 @@ export class Ledger {
 
   /** Takes one up that the store knew at start. */
   add(live: Live): void {
+    live.target.changes++;
     this.live.set(live.record.id, live);
     this.#count(live.record, 1);
     this.#place(live);
@@ -108,7 +109,7 @@ export class Ledger {
   /** Wakes at the next of the delegation's times. */
   schedule(live: Live): void {
     live.deadline?.cancel();
-    const times = [live.lapsesAt, live.noticeAt, live.leaseEndsAt, live.announced?.at ?? null].filter(
+    const times = [live.lapsesAt, live.noticesAt[0] ?? null, live.leaseEndsAt, live.announced?.at ?? null].filter(
       (time) => time !== null,
     );
     live.deadline = times.length > 0 ? this.#clock.at(Math.min(...times), () => this.onDeadline(live)) : null;
@@ -126,6 +127,7 @@ export class Ledger {
 
   #apply(live: Live, patch: Partial<Record>): void {
     const { record } = live;
+    live.target.changes++;
     const before = record.state;
     const next = patch.state ?? before;
     if (next === before) {
@@ -147,7 +149,9 @@ export class Ledger {
     if (isOccupying(live.record.state)) occupants.add(live);
     else occupants.delete(live);
     if (live.record.state === "waiting") {
-      queue.push(live);
+      let place = queue.length;
+      while (place > 0 && goesBefore(live.record, queue[place - 1]!.record)) place--;
+      queue.splice(place, 0, live);
       return;
     }
     const index = queue.indexOf(live);
@@ -205,12 +209,17 @@ function newRecordOf(record: Record): Partial<Record> {
     offerMs: record.offerMs,
     requestedAt: record.requestedAt,
     purpose: record.purpose ?? undefined,
+    priority: record.priority || undefined,
+    idleMs: record.idleMs ?? undefined,
     offeredAt: record.offeredAt ?? undefined,
     offerEndsAt: record.offerEndsAt ?? undefined,
     claimedAt: record.claimedAt ?? undefined,
     expiresAt: record.expiresAt ?? undefined,
     client: record.client ?? undefined,
     renews: record.renews ?? undefined,
+    reservation: record.reservation ?? undefined,
+    until: record.until ?? undefined,
+    shorten: record.shorten || undefined,
     exporter: record.exporter ?? undefined,
     export: record.export ?? undefined,
   } as Partial<Record>;

@@ -11,6 +11,7 @@ import type {
 import type { Capability } from "@lendbuf/shared/device";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Buffer } from "../buffers/buffer.ts";
+import { turnOf } from "../buffers/turns.ts";
 import type { Deadline } from "../clock/deadlines.ts";
 import type { Signal } from "../clock/signal.ts";
 import type { Warden } from "../wardens/warden.ts";
@@ -38,6 +39,8 @@ export interface Record {
   readonly share: Share;
   readonly keep: boolean;
   readonly purpose: string | null;
+  readonly priority: number;
+  readonly idleMs: number | null;
   /** The one that was wished for; from its claim on, the one that it got. */
   exporter: Exporter | null;
   readonly size: number;
@@ -57,6 +60,12 @@ export interface Record {
   proof: Proof | null;
   /** The delegation that it replaces: see renew.ts. */
   readonly renews: number | null;
+  /** The reservation that it was before its time came. */
+  readonly reservation: number | null;
+  /** Its lease ends then at the latest; wall-clock milliseconds. */
+  readonly until: number | null;
+  /** Less of a lease will do where a reservation is in the way. */
+  readonly shorten: boolean;
   /** Which warden made its export, and under which number; with the boot id, what a restart needs to prove the end. */
   export: {
     warden: string;
@@ -79,8 +88,8 @@ export interface Live {
   isAwaited: boolean;
   /** Boot-clock milliseconds. */
   lapsesAt: number | null;
-  /** When the client is told that its lease runs out. */
-  noticeAt: number | null;
+  /** When the client is told that its lease runs out, or the end comes that was announced; the next comes first. */
+  noticesAt: number[];
   leaseEndsAt: number | null;
   /** An end that somebody announced. */
   announced: { at: number; reason: EndReason; actor: string } | null;
@@ -114,7 +123,7 @@ export function newLive(record: Record, target: Buffer<Live>): Live {
     exported: null,
     isAwaited: false,
     lapsesAt: null,
-    noticeAt: null,
+    noticesAt: [],
     leaseEndsAt: null,
     announced: null,
     deadline: null,
@@ -133,6 +142,8 @@ export function recordOf(stored: Partial<Record>): Record {
 export const BLANK = {
   keep: false,
   purpose: null,
+  priority: 0,
+  idleMs: null,
   exporter: null,
   reason: null,
   offeredAt: null,
@@ -145,15 +156,32 @@ export const BLANK = {
   revocation: null,
   proof: null,
   renews: null,
+  reservation: null,
+  until: null,
+  shorten: false,
   export: null,
 } satisfies Partial<Record>;
+
+/** Whether it is before the other in line: what was reserved or takes another's place first, then by priority, then the older before the newer. */
+export function goesBefore(one: Record, other: Record): boolean {
+  const [rank, otherRank] = [rankOf(one), rankOf(other)];
+  return rank === otherRank ? one.id < other.id : rank > otherRank;
+}
+
+function rankOf({ reservation, renews, priority }: Record): number {
+  return reservation === null && renews === null ? priority : Number.POSITIVE_INFINITY;
+}
 
 /** How every door shows it. */
 export function viewOf(live: Live): Delegation {
   const view = viewOfRecord(live.record);
   view.unrecorded = live.unrecorded;
   view.suspended = isSuspended(live);
-  if (view.state === "waiting") view.position = live.target.queue.indexOf(live) + 1;
+  if (view.state === "waiting") {
+    const place = live.target.queue.indexOf(live);
+    view.position = place + 1;
+    view.expectedAt = turnOf(live.target, place);
+  }
   return view;
 }
 
@@ -176,6 +204,8 @@ export function viewOfRecord(record: Record): Delegation {
     share: record.share,
     keep: record.keep,
     purpose: record.purpose,
+    priority: record.priority,
+    idleMs: record.idleMs,
     exporter: record.exporter,
     size: record.size,
     leaseMs: record.leaseMs,
@@ -186,12 +216,15 @@ export function viewOfRecord(record: Record): Delegation {
     offerEndsAt: record.offerEndsAt,
     expiresAt: record.expiresAt,
     position: null,
+    expectedAt: null,
     client: record.client,
     ending: record.ending,
     revocation: record.revocation,
     proof: record.proof,
     suspended: false,
     renews: record.renews,
+    reservation: record.reservation,
+    until: record.until,
     unrecorded: false,
   };
 }

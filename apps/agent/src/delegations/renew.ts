@@ -8,12 +8,48 @@ import { offerFields, startOffer } from "./queue.ts";
  */
 export function renew(core: Core, ended: Live, leftMs: number): void {
   const { record, target } = ended;
-  if (leftMs <= 0 || !target.admits(record.share)) return;
-  const { id, buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs } = record;
-  const wish = { buffer, device, account, requestedBy, access, share, keep, purpose, exporter, size, offerMs };
+  if (leftMs <= 0 || target.device.drain || !target.admits(record.share)) return;
+  const {
+    id,
+    buffer,
+    device,
+    account,
+    requestedBy,
+    access,
+    share,
+    keep,
+    purpose,
+    exporter,
+    size,
+    offerMs,
+    priority,
+    idleMs,
+  } = record;
+  const wish = {
+    buffer,
+    device,
+    account,
+    requestedBy,
+    access,
+    share,
+    keep,
+    purpose,
+    exporter,
+    size,
+    offerMs,
+    priority,
+    idleMs,
+  };
   try {
     const live = core.ledger.create(
-      { ...BLANK, ...wish, leaseMs: leftMs, requestedAt: Date.now(), renews: id, ...offerFields(offerMs) },
+      {
+        ...BLANK,
+        ...wish,
+        leaseMs: leftMs,
+        requestedAt: Date.now(),
+        renews: id,
+        ...offerFields({ offerMs, until: null }),
+      },
       target,
       { actor: "agent", action: "delegation.renewed" },
     );

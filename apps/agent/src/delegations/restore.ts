@@ -7,7 +7,7 @@ import { forget, hear, knownInstances, type Testimony } from "../wardens/last-wo
 import { forgetWord } from "../wardens/succession.ts";
 import { adopt } from "./adopt.ts";
 import { type Live, newLive, type Record, recordOf } from "./live.ts";
-import { advanceAll, startOffer } from "./queue.ts";
+import { advanceAll, startOffer, startWait } from "./queue.ts";
 
 const LISTEN_AGAIN_MS = 100;
 
@@ -33,6 +33,7 @@ function goOn(core: Core, record: Record): void {
   core.ledger.add(live);
   if (!target) end(core, [live], "device-lost", "agent");
   else if (record.state === "offered") startOffer(core, live);
+  else startWait(core, live);
 }
 
 /**

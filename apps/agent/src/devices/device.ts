@@ -1,6 +1,6 @@
 import type { BufferDefinition } from "@lendbuf/shared/buffer";
 import type { Proof } from "@lendbuf/shared/delegation";
-import type { Capability, Device as DeviceView, Region } from "@lendbuf/shared/device";
+import type { Capability, Device as DeviceView, Drain, Region } from "@lendbuf/shared/device";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Exporter } from "@lendbuf/shared/exporter";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
@@ -19,6 +19,7 @@ export interface DeviceOptions {
   adoptMs: number;
   clock: Deadlines;
   log: Log;
+  drains: { of(device: string): Drain | null };
 }
 
 export interface DeviceHandlers {
@@ -80,6 +81,16 @@ export class Device {
   /** The buffers that it comes with, as far as its regions are known. */
   get buffers(): BufferDefinition[] {
     return this.kind.buffers(this.#found.regions);
+  }
+
+  /** Why nothing new of it is lent; null where it is. */
+  get drain(): Drain | null {
+    return this.#options.drains.of(this.name);
+  }
+
+  /** Whether something new of it can be lent. */
+  get lends(): boolean {
+    return this.isReady && this.drain === null;
   }
 
   get isReady(): boolean {
@@ -197,6 +208,7 @@ export class Device {
       problem: this.#problem,
       ...this.#found,
       suspended: this.#suspended,
+      drained: this.drain,
       pci: this.#description.pci,
       warden: this.#warden
         ? { pid: this.#warden.pid, instance: this.#warden.instance, startedAt: this.#warden.startedAt }

@@ -19,10 +19,10 @@ export function sessionsOf(core: Core, { headers }: IncomingMessage, place: Plac
 
 const MAX_COOKIES = 10;
 
-/** The caller behind a token. */
+/** The caller behind a token that may do everything that its account may. */
 export function callerOfToken(core: Core, request: IncomingMessage): Caller | undefined {
   const token = core.tokens.ofHeader(request.headers.authorization);
-  if (!token) return undefined;
+  if (!token || token.scope === "calendar") return undefined;
   const { id, account, scope, expiresAt } = token;
   const came = { door: "token", credential: id, expiresAt } as const;
   const through = () => `token:${id} ${addressOf(request)}`;

@@ -9,6 +9,7 @@ import type { Context } from "../context.ts";
 import type { Core } from "../core.ts";
 import { notReady } from "../monitoring/health.ts";
 import type { Metrics } from "../monitoring/metrics.ts";
+import { answerCalendar } from "./calendar.ts";
 import type { CertificateFiles } from "./certificate.ts";
 import { addressOf, callerOfSession, callerOfToken } from "./credentials.ts";
 import { Files } from "./files.ts";
@@ -109,6 +110,7 @@ export class HttpDoor {
       if (path === "/healthz") return replyJson(response, 200, { ok: true, version: this.#core.version });
       if (path === "/readyz") return this.#readiness(response);
       if (path === "/metrics") return await this.#tellMetrics(request, response);
+      if (path === "/calendar.ics") return answerCalendar(this.#core, request, response);
       if (this.#files) return this.#files.answer(request, response, path);
       refuse(response, NOT_BUILT);
     } catch (cause) {

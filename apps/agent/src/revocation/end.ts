@@ -6,6 +6,7 @@ import type { Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { advance } from "../delegations/queue.ts";
 import { renew } from "../delegations/renew.ts";
+import { spare } from "../delegations/spare.ts";
 import { StillHeld } from "../wardens/last-reference.ts";
 import { answerOf, obstacleOf, proofOf } from "../wardens/proof.ts";
 import type { RevokedEntry, Warden } from "../wardens/warden.ts";
@@ -339,8 +340,13 @@ function lookAgain(core: Core, warden: Warden, delayMs: number): void {
 }
 
 function advanceTargets(core: Core, lives: readonly Live[]): void {
-  if (lives.length === 1) return advance(core, lives[0]!.target);
-  for (const target of new Set(lives.map((live) => live.target))) advance(core, target);
+  if (lives.length === 1) return advanceOne(core, lives[0]!.target);
+  for (const target of new Set(lives.map((live) => live.target))) advanceOne(core, target);
+}
+
+function advanceOne(core: Core, target: Live["target"]): void {
+  advance(core, target);
+  spare(core, target);
 }
 
 /** Asks once more for ends that were decided before this agent. */

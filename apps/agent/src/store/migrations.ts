@@ -143,4 +143,33 @@ export const MIGRATIONS: readonly string[] = [
     SELECT RAISE(ABORT, 'the audit is append-only');
   END;
   `,
+  `
+  CREATE TABLE reservations (
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER audit_reservation AFTER INSERT ON audit
+    WHEN NEW.action IN ('reservation.created', 'reservation.cancelled', 'reservation.missed') BEGIN
+    INSERT INTO reservations VALUES
+      (json_extract(NEW.detail, '$.id'), json_extract(NEW.detail, '$.state'), coalesce(json_extract(NEW.detail, '$.from'), 0), NEW.detail)
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, record = json_patch(record, excluded.record);
+  END;
+  -- The row that makes a delegation of it: both or neither.
+  CREATE TRIGGER audit_reservation_begun AFTER INSERT ON audit WHEN NEW.action = 'reservation.begun' BEGIN
+    UPDATE reservations SET state = 'begun', record = json_patch(record, json_object('state', 'begun', 'delegation', NEW.delegation))
+    WHERE id = json_extract(NEW.detail, '$.reservation');
+  END;
+  `,
+  `
+  CREATE TABLE drains (device TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_device_drained AFTER INSERT ON audit WHEN NEW.action = 'device.drained' BEGIN
+    INSERT INTO drains VALUES (json_extract(NEW.detail, '$.device'), json_remove(NEW.detail, '$.device'))
+    ON CONFLICT (device) DO UPDATE SET record = excluded.record;
+  END;
+  CREATE TRIGGER audit_device_undrained AFTER INSERT ON audit WHEN NEW.action = 'device.undrained' BEGIN
+    DELETE FROM drains WHERE device = json_extract(NEW.detail, '$.device');
+  END;
+  `,
 ];

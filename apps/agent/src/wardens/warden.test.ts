@@ -40,8 +40,12 @@ it("that has died takes every order, though nobody knows of its death yet: the l
     lost = resolve;
   });
   const mortal = await new Promise<Warden>((resolve) => {
-    const child = startWarden({ device: "sim0", args: ["--simulated"], stateDirectory: folder, adoptMs: 0 });
-    const one = new Warden(child, { onReady: () => resolve(one), onRevoked: () => {}, onGone: (why) => lost(why) });
+    const options = { device: "sim0", args: ["--simulated"], stateDirectory: folder, adoptMs: 0 };
+    const one = new Warden(startWarden(options), {
+      onReady: () => resolve(one),
+      onRevoked: () => {},
+      onGone: (why) => lost(why),
+    });
   });
   process.kill(mortal.pid, "SIGKILL");
   while (isRunning(mortal.pid)); // nothing else happens here meanwhile, so no event tells
@@ -49,9 +53,11 @@ it("that has died takes every order, though nobody knows of its death yet: the l
   expect(mortal.isGone).toBe(false);
   mortal.revoke([1, 2]);
   const range = { offset: 0, length: 4096 };
-  const request = { kind: "memfd", region: 2, ranges: [range], readOnly: false, scrubZero: false } as const;
+  const request = { kind: "memfd", region: 2, ranges: [range], readOnly: false } as const;
   const exported = mortal.export(3, request).catch((error: Error) => error.message);
-  const accessed = mortal.access({ region: 2, offset: 0, width: 32, value: null }).catch((error) => error.code);
+  const accessed = mortal
+    .access({ region: 2, offset: 0, width: 32, value: null })
+    .catch((error: { code: string }) => error.code);
 
   expect(await loss).toContain("SIGKILL");
   expect(await exported).toContain("warden is gone");

@@ -210,7 +210,7 @@ export class Warden {
     try {
       this.#socket.send(packet);
     } catch (cause) {
-      this.#process.onSocketEnd(cause as SystemError);
+      this.#onClose(cause as SystemError); // one that cannot be told is of no use
     }
   }
 

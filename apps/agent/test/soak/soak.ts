@@ -192,7 +192,7 @@ class Soak {
     await agent.stop();
     const { kept, replayed } = replay(agent.state);
     if (JSON.stringify(kept) !== JSON.stringify(replayed)) world.violated(`the audit replays to another state`);
-    const records = kept.delegation_records.map((row) => JSON.parse(JSON.parse(row).record) as Delegation);
+    const records = kept.delegation_records!.map((row) => JSON.parse(JSON.parse(row).record) as Delegation);
     for (const problem of world.witness.check(new Map(records.map((record) => [record.id, record]))))
       world.violated(problem);
     return {

@@ -1,6 +1,6 @@
 import type { Holding } from "@lendbuf/shared/audit";
 import type { Command } from "commander";
-import { bufferName, moment } from "../arguments.ts";
+import { bufferName, pastMoment } from "../arguments.ts";
 import { describeClient } from "../output/delegation.ts";
 import { printPages } from "../output/list.ts";
 import type { Column } from "../output/table.ts";
@@ -23,7 +23,7 @@ export function addAuditWho(audit: Command): void {
     .command("who")
     .description("who had a buffer at some time, and how it ended")
     .argument("<buffer>", "which buffer", bufferName)
-    .requiredOption("--at <time>", 'when: "2026-11-24 15:00", "tuesday 15:00", "2h ago"', moment)
+    .requiredOption("--at <time>", 'when: "2026-11-24 15:00", "tuesday 15:00", "2h ago"', pastMoment)
     .action((buffer: string, { at }: { at: number }, command: Command) =>
       withAgent(command, (agent, { json }) => {
         const all = pages((page: { cursor?: number; limit: number }) =>

@@ -1,7 +1,7 @@
 import type { Calls } from "@lendbuf/client/calls";
 import type { AuditEntry } from "@lendbuf/shared/audit";
 import type { Command } from "commander";
-import { account, bufferName, count, delegationId, deviceName, moment } from "../arguments.ts";
+import { account, bufferName, count, delegationId, deviceName, pastMoment } from "../arguments.ts";
 import { AUDIT_COLUMNS } from "../output/audit.ts";
 import { print, printJsonLine, printLine } from "../output/print.ts";
 import { Table } from "../output/table.ts";
@@ -29,8 +29,8 @@ export function addAudit(program: Command): void {
     .option("--account <user>", "only what it did, and what is about its delegations", account)
     .option("--action <action>", "only these: delegation.claimed, or all of a kind: device")
     .option("--search <words>", "only those that have all these words")
-    .option("--from <time>", 'from then on: "2026-11-24 15:00", "tuesday 15:00", "2h ago"', moment)
-    .option("--to <time>", "before then", moment)
+    .option("--from <time>", 'from then on: "2026-11-24 15:00", "tuesday 15:00", "2h ago"', pastMoment)
+    .option("--to <time>", "before then", pastMoment)
     .option("-n, --number <count>", "at most so many", count, 50)
     .action(({ follow, number, ...filter }: Options, command: Command) =>
       withAgent(command, async (agent, { json }) => {

@@ -1,8 +1,17 @@
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Command } from "commander";
-import { account, bufferName, duration, exporterOption, leaseOption, purposeOption } from "../arguments.ts";
-import { describeAccess } from "../output/delegation.ts";
+import {
+  account,
+  bufferName,
+  duration,
+  exporterOption,
+  leaseOption,
+  priorityOption,
+  purposeOption,
+  shortenOption,
+} from "../arguments.ts";
+import { describeAccess, describePlace } from "../output/delegation.ts";
 import { printJson, printLong } from "../output/print.ts";
 import { relative } from "../output/time.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
@@ -27,6 +36,9 @@ export function addDelegate(program: Command): void {
     .option("--read-only", "reading is enough")
     .option("--shared", "others who share may have it at the same time")
     .option("--wait", "stand in line where it is taken")
+    .addOption(shortenOption())
+    .addOption(priorityOption())
+    .option("--idle <duration>", "it ends when nobody was seen to have it for so long", duration)
     .option("--keep", "it stays when the client that claimed it disconnects")
     .addOption(purposeOption())
     .addOption(exporterOption())
@@ -49,11 +61,11 @@ export function addDelegate(program: Command): void {
 }
 
 function describe(delegation: Delegation): string[] {
-  const { id, buffer, account, state, position, offerEndsAt, leaseMs } = delegation;
+  const { id, buffer, account, state, offerEndsAt, leaseMs } = delegation;
   const what = `${buffer}, ${describeAccess(delegation)}, ${formatDuration(leaseMs)} from the claim on`;
   const standing =
     state === "waiting"
-      ? `waits in line${position === null ? "" : `, place ${position}`}`
+      ? `waits in line, ${describePlace(delegation)}`
       : `is offered${offerEndsAt === null ? "" : `; the offer lapses ${relative(offerEndsAt)}`}`;
   return [
     `Delegation ${id} for ${account} ${standing}.`,

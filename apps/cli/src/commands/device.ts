@@ -12,6 +12,7 @@ import { notify, printDone, printJson, tell } from "../output/print.ts";
 import { planSwitch } from "../planning/buffers.ts";
 import { dryRunOption, plan, showPlan } from "../planning/plan.ts";
 import { type Where, withAgent } from "../session.ts";
+import { addDrain } from "./drain.ts";
 
 interface Options {
   yes?: boolean;
@@ -23,7 +24,9 @@ interface Options {
 export function addDevice(program: Command): void {
   const device = program
     .command("device")
-    .description("give PCI devices to vfio-pci or back (root), take an agent's memory away for now");
+    .description(
+      "give PCI devices to vfio-pci or back (root), take an agent's memory away for now, or lend nothing new of it",
+    );
   subcommand(device, "bind", "give them to vfio-pci, so that an agent can lend them")
     .option("--persist", "also after restarts, by a udev rule")
     .action((addresses: string[], options: Options, command: Command) => bindAll(addresses, options, command));
@@ -32,6 +35,7 @@ export function addDevice(program: Command): void {
   );
   switchOf(device, "suspend", "take the memory of a device from everybody for now; delegations go on");
   switchOf(device, "resume", "give it back");
+  addDrain(device);
 }
 
 function switchOf(device: Command, name: "suspend" | "resume", description: string): void {

@@ -1,6 +1,14 @@
 import type { Width } from "@lendbuf/shared/buffer";
 import type { Command } from "commander";
-import { bufferName, exporterOption, leaseOption, purposeOption, widthOption } from "../arguments.ts";
+import {
+  bufferName,
+  exporterOption,
+  leaseOption,
+  priorityOption,
+  purposeOption,
+  shortenOption,
+  widthOption,
+} from "../arguments.ts";
 import { usageFailure } from "../failure.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { planRequest } from "../planning/requests.ts";
@@ -47,6 +55,8 @@ export function addExec(program: Command): void {
     .option("--read-only", "reading is enough")
     .option("--shared", "others who share may have it at the same time")
     .option("--wait", "stand in line where it is taken")
+    .addOption(shortenOption())
+    .addOption(priorityOption())
     .addOption(purposeOption())
     .addOption(exporterOption())
     .option("--pull", "staged: copy from the device before the command starts")

@@ -1,4 +1,5 @@
 import type { Calls } from "@lendbuf/client/calls";
+import type { Output } from "@lendbuf/shared/api";
 import { SCOPES, type Scope } from "@lendbuf/shared/role";
 import type { Token } from "@lendbuf/shared/session";
 import { type Command, Option } from "commander";
@@ -24,6 +25,13 @@ interface CreateOptions {
   account?: string;
   for?: number;
   dryRun?: boolean;
+}
+
+async function printCalendar(agent: Calls, { id, token, expiresAt }: Output<"tokens.create">): Promise<void> {
+  const { url } = await agent.call("status.get");
+  const address = `${url}/calendar.ics?token=${token}`;
+  const until = `It is good until ${clock(expiresAt)}; \`lendbuf token remove ${id}\` ends it.`;
+  await printLong(`${address}\nSubscribe to it in a calendar on this host, or through ssh. ${until}`, address);
 }
 
 async function planToken(agent: Calls, wanted: string | undefined): Promise<Plan> {
@@ -52,6 +60,7 @@ export function addToken(program: Command): void {
         if (dryRun) return showPlan(await planToken(agent, options.account), json);
         const made = await agent.call("tokens.create", { name, lifeMs, ...options });
         if (json) return printJson(made);
+        if (made.scope === "calendar") return printCalendar(agent, made);
         await printLong(
           `${made.token}\nSend it as "Authorization: Bearer …". It is good until ${clock(made.expiresAt)}; \`lendbuf token remove ${made.id}\` ends it.`,
           made.token,

@@ -35,9 +35,16 @@ function describeWait({ waitingFor, lastErrno, unproven, method }: Partial<Revoc
   return `waits: ${waitingFor ?? "the kernel has been asked"}${refusal}${doubt}`;
 }
 
-function describeTime({ state, position, offerEndsAt, expiresAt, ending, reason, endedAt }: Delegation): string {
+/** "place 2, in 12m 5s at the latest": the agent knows no time where an end before it waits for the kernel. */
+export function describePlace({ position, expectedAt }: Delegation): string {
+  const place = position === null ? "in line" : `place ${position}`;
+  return `${place}, ${expectedAt === null ? "nobody can tell how long" : `${relative(expectedAt)} at the latest`}`;
+}
+
+function describeTime(delegation: Delegation): string {
+  const { state, offerEndsAt, expiresAt, ending, reason, endedAt } = delegation;
   if (ending) return `${ending.reason} ${relative(ending.at)}`;
-  if (state === "waiting") return position === null ? "in line" : `place ${position} in line`;
+  if (state === "waiting") return describePlace(delegation);
   if (state === "offered") return offerEndsAt === null ? "" : `lapses ${relative(offerEndsAt)}`;
   if (state === "active") return expiresAt === null ? "" : relative(expiresAt);
   return [reason, endedAt === null ? "" : relative(endedAt)].filter(Boolean).join(" ");

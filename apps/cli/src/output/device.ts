@@ -1,6 +1,7 @@
 import { type Capability, type Device, exporterOf } from "@lendbuf/shared/device";
 import { formatSize } from "@lendbuf/shared/size";
 import type { Column } from "./table.ts";
+import { clock } from "./time.ts";
 
 /** "ftruncate, one buffer at a time": how an end is enforced here, or why it cannot be. */
 function describeRevoke(device: Device): string {
@@ -15,12 +16,18 @@ function wordsFor({ method, scope }: Capability): string {
   return `${method ?? "none"}${{ buffer: "", device: ", the whole device at once", none: ", cannot be revoked" }[scope]}`;
 }
 
+function stateOf({ state, suspended, drained }: Device): string {
+  const words = suspended ? "suspended" : state;
+  if (!drained) return words;
+  return `${state === "ready" && !suspended ? "" : `${words}, `}drained${drained.until === null ? "" : ` until ${clock(drained.until)}`}`;
+}
+
 export const DEVICE_COLUMNS: readonly Column<Device>[] = [
   { title: "DEVICE", cell: ({ name }) => name },
   {
     title: "STATE",
-    cell: ({ state, suspended }) => (suspended ? "suspended" : state),
-    style: ({ state, suspended }) => (state !== "ready" ? "red" : suspended ? "yellow" : "green"),
+    cell: stateOf,
+    style: ({ state, suspended, drained }) => (state !== "ready" ? "red" : suspended || drained ? "yellow" : "green"),
   },
   { title: "KIND", cell: ({ kind }) => kind, leaveOut: 3 },
   {
@@ -33,5 +40,9 @@ export const DEVICE_COLUMNS: readonly Column<Device>[] = [
     leaveOut: 2,
   },
   { title: "REVOKES BY", cell: describeRevoke, leaveOut: 4 },
-  { title: "ABOUT", cell: ({ problem, description }) => problem ?? description, leaveOut: 1 },
+  {
+    title: "ABOUT",
+    cell: ({ problem, drained, description }) => problem ?? drained?.reason ?? description,
+    leaveOut: 1,
+  },
 ];

@@ -90,13 +90,34 @@ export async function planPoke(agent: Calls, name: string, what: string): Promis
   });
 }
 
+/** `ends`: at once, what is lent of it too. */
+export async function planDrain(agent: Calls, name: string, ends: boolean): Promise<Plan> {
+  const device = (await agent.call("devices.list")).find((one) => one.name === name);
+  const hits = (await liveOf(agent, { device: name })).filter(
+    ({ state }) => state === "offered" || (ends && state === "active"),
+  );
+  const refusal = (await roleRefusal(agent, "devices.drain")) ?? (device ? null : noDevice(name));
+  return plan(`drain ${name}`, { hits, refusal });
+}
+
+export async function planUndrain(agent: Calls, name: string): Promise<Plan> {
+  const device = (await agent.call("devices.list")).find((one) => one.name === name);
+  return plan(`lend ${name} again`, {
+    refusal: (await roleRefusal(agent, "devices.undrain")) ?? (device ? null : noDevice(name)),
+  });
+}
+
+function noDevice(name: string): Refusal {
+  return refuse("NOT_FOUND", `There is no device ${name}. lendbuf devices lists them.`);
+}
+
 /** Of a device's memory that goes for now, or comes back. */
 export async function planSwitch(agent: Calls, name: string, what: "suspend" | "resume"): Promise<Plan> {
   const device = (await agent.call("devices.list")).find((one) => one.name === name);
   const hits = (await liveOf(agent, { device: name })).filter(({ state }) => state === "active");
   const refusal =
     (await roleRefusal(agent, `devices.${what}`)) ??
-    (device ? null : refuse("NOT_FOUND", `There is no device ${name}. lendbuf devices lists them.`)) ??
+    (device ? null : noDevice(name)) ??
     (device?.kind === "simulated" && what === "suspend"
       ? refuse("UNSUPPORTED", `Only the memory of a PCI device can be suspended.`)
       : null);

@@ -51,6 +51,19 @@ export async function planRelease(agent: Calls, id: number): Promise<Plan> {
   return plan(`${how} delegation ${id} of ${buffer}`, { hits: [delegation] });
 }
 
+export async function planHandOver(agent: Calls, id: number, account: string): Promise<Plan> {
+  const delegation = await agent.call("delegations.get", { id });
+  const { state, buffer } = delegation;
+  const outcome = outcomeOf("hand-over", state);
+  const refusal =
+    outcome === "ENDED" || outcome === "NOT_READY"
+      ? refuse(outcome, `Delegation ${id} is ${state}.`)
+      : delegation.account === account
+        ? refuse("BAD_INPUT", `Delegation ${id} is ${account}'s already.`)
+        : null;
+  return plan(`hand delegation ${id} of ${buffer} over to ${account}`, { hits: [delegation], refusal });
+}
+
 /** As the agent would take away the memory of those it names: all others that are lent of a device which goes as a whole. */
 async function collateralOf(agent: Calls, ending: readonly Delegation[]): Promise<Delegation[]> {
   const active = ending.filter(({ state }) => state === "active");

@@ -49,7 +49,7 @@ export async function planClaim(agent: Calls, id: number, what: string): Promise
   return plan(`claim delegation ${id} of ${buffer}${what}`, { hits: [delegation], refusal });
 }
 
-export async function planExtend(agent: Calls, id: number, byMs: number): Promise<Plan> {
+export async function planExtend(agent: Calls, { id, byMs, shorten }: Input<"delegations.extend">): Promise<Plan> {
   const delegation = await agent.call("delegations.get", { id });
   const { limits } = await agent.call("status.get");
   const { state, expiresAt, buffer } = delegation;
@@ -58,13 +58,16 @@ export async function planExtend(agent: Calls, id: number, byMs: number): Promis
   const refusal =
     outcome === "ENDED" || outcome === "NOT_READY"
       ? refuse(outcome, `Delegation ${id} is ${state}.`)
-      : left > limits.maxLeaseMs
-        ? refuse(
-            "LIMIT",
-            `A lease of ${formatDuration(left)} is longer than ${formatDuration(limits.maxLeaseMs)}, the longest here.`,
-          )
-        : null;
-  return plan(`add ${formatDuration(byMs)} to delegation ${id} of ${buffer}`, { hits: [delegation], refusal });
+      : left <= 0
+        ? refuse("BAD_INPUT", `Delegation ${id} has no more than ${formatDuration(-byMs)} left.`)
+        : left > limits.maxLeaseMs && !shorten
+          ? refuse(
+              "LIMIT",
+              `A lease of ${formatDuration(left)} is longer than ${formatDuration(limits.maxLeaseMs)}, the longest here.`,
+            )
+          : null;
+  const what = byMs < 0 ? `take ${formatDuration(-byMs)} from` : `add ${formatDuration(byMs)} to`;
+  return plan(`${what} delegation ${id} of ${buffer}`, { hits: [delegation], refusal });
 }
 
 function hasRoom({ state, current, occupied, waiting }: BufferView, { access, share }: Wish): boolean {

@@ -2,6 +2,7 @@ import type { Connection } from "@lendbuf/client/connection";
 import type { Lease } from "@lendbuf/client/lease";
 import type { DelegationsState, Input } from "@lendbuf/shared/api";
 import type { Delegation } from "@lendbuf/shared/delegation";
+import { describePlace } from "../output/delegation.ts";
 import { ownAccount } from "../session.ts";
 import type { Follower } from "./follow.ts";
 
@@ -24,15 +25,24 @@ export async function borrowInLine(
 }
 
 async function tellPlace(agent: Connection, buffer: string, follower: Follower, signal: AbortSignal): Promise<void> {
-  let told: number | null | undefined;
+  let told: Delegation | undefined;
   for await (const state of agent.subscribe("delegations.watch", {}, { signal })) {
     const own = ours(state, buffer);
-    if (!own || own.position === told) continue;
-    told = own.position;
+    if (!own || (told && !isNews(told, own))) continue;
+    told = own;
     follower.onState?.(own);
-    follower.onNotice(`${buffer} is taken. Delegation ${own.id} waits in line, place ${told}.`);
+    follower.onNotice(`${buffer} is taken. Delegation ${own.id} waits in line, ${describePlace(own)}.`);
   }
 }
+
+/** Another place, or another time than was said: a clock that runs on is none. */
+function isNews(told: Delegation, now: Delegation): boolean {
+  if (told.position !== now.position || told.expectedAt === null || now.expectedAt === null)
+    return told.position !== now.position || told.expectedAt !== now.expectedAt;
+  return Math.abs(told.expectedAt - now.expectedAt) > NEWS_MS && now.expectedAt > Date.now();
+}
+
+const NEWS_MS = 5000;
 
 /** The newest that waits for this account: the one just asked for, as the request's reply comes only at the end. */
 function ours({ items }: DelegationsState, buffer: string): Delegation | undefined {

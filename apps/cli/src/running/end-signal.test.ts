@@ -27,7 +27,7 @@ it("is sent so long before the lease ends, and only once although more states fo
   signal.see({
     state: "active",
     expiresAt: start + HOUR,
-    ending: { reason: "expired", at: start + HOUR },
+    ending: { reason: "expired", at: start + HOUR, told: 1 },
   } as Delegation);
 
   expect(kill.mock.calls).toEqual([["SIGUSR1"]]);

@@ -32,18 +32,18 @@ describe("whoever uses the memory hears", () => {
     [
       "of the lease's end",
       active,
-      { ...active, ending: { reason: "expired", at: now + 60_000 } },
+      { ...active, ending: { reason: "expired", at: now + 60_000, told: 1 } },
       /ends in 1m\. To go on: lendbuf extend 7 1h/,
     ],
     [
       "of an operator's plan",
       active,
-      { ...active, ending: { reason: "operator", at: now + 60_000 } },
+      { ...active, ending: { reason: "operator", at: now + 60_000, told: 1 } },
       /in 1m \(operator\)/,
     ],
     [
       "that the plan was dropped",
-      { ...active, ending: { reason: "operator", at: now } },
+      { ...active, ending: { reason: "operator", at: now, told: 1 } },
       active,
       /not be taken back after all/,
     ],

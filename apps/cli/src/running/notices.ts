@@ -16,7 +16,10 @@ function changeOf(before: Delegation, now: Delegation): string | undefined {
   const { id, buffer, ending, expiresAt } = now;
   if (now.suspended !== before.suspended)
     return now.suspended ? `${buffer} is suspended: out of reach until its device is back.` : `${buffer} is back.`;
-  if (ending && (ending.at !== before.ending?.at || ending.reason !== before.ending.reason))
+  if (
+    ending &&
+    (ending.at !== before.ending?.at || ending.reason !== before.ending.reason || ending.told !== before.ending.told)
+  )
     return ending.reason === "expired"
       ? `The lease of ${buffer} ends ${relative(ending.at)}. To go on: lendbuf extend ${id} 1h`
       : `${buffer} will be taken back ${relative(ending.at)} (${ending.reason}).`;

@@ -1,7 +1,7 @@
 import type { DelegationsState } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { harmless } from "@lendbuf/shared/harmless";
-import { describeAccess, describeEnd } from "../output/delegation.ts";
+import { describeAccess, describeEnd, describePlace } from "../output/delegation.ts";
 import { clock } from "../output/time.ts";
 
 /** What is new from one state of the list to the next, one line each. */
@@ -34,11 +34,11 @@ function stamped(text: string): string {
 }
 
 function describe(delegation: Delegation): string {
-  const { id, buffer, account, state, reason, position, client, expiresAt, ending, suspended } = delegation;
+  const { id, buffer, account, state, reason, client, expiresAt, ending, suspended } = delegation;
   const facts = [
     reason,
     isFinal(state) || state === "revoking" ? describeEnd(delegation) : describeAccess(delegation),
-    position !== null && `place ${position} in line`,
+    state === "waiting" && `in line, ${describePlace(delegation)}`,
     client && `pid ${client.pid} ${client.command ?? ""}`.trimEnd(),
     state === "active" && expiresAt !== null && `until ${clock(expiresAt)}`,
     suspended && "suspended",

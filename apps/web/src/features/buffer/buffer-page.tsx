@@ -12,6 +12,7 @@ import { BufferHead } from "./buffer-head.tsx";
 import { Current } from "./current.tsx";
 import { History } from "./history.tsx";
 import { Queue } from "./queue.tsx";
+import { Reserved } from "./reserved.tsx";
 
 const MAX_WATCHED = 500;
 
@@ -44,6 +45,7 @@ function KnownBuffer({ name }: { name: string }) {
         isKnown={delegations !== undefined}
       />
       <Queue waiting={live.filter(({ state }) => state === "waiting")} />
+      <Reserved buffer={name} />
       <Viewer buffer={buffer} />
       <History buffer={name} ended={lastEnd?.id} />
     </>

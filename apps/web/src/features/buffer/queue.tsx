@@ -15,23 +15,39 @@ export function Queue({ waiting }: { waiting: readonly Delegation[] }) {
         In line: {waiting.length}
       </h2>
       <ol>
-        {inOrder.map(({ id, position, account, access, leaseMs, purpose, requestedAt, ...rest }) => (
-          <li key={id} data-row className="flex flex-wrap items-center gap-x-6 gap-y-1 border-t py-1.5">
-            <span className="w-6 text-right text-lg font-medium">{position}</span>
-            <Account account={account} />
-            <span className="text-muted">
-              {access}, {formatDuration(leaseMs)}
-              {purpose && `; ${purpose}`}
-            </span>
-            <span className="text-muted">
-              {id}, asked for <Moment at={requestedAt} />
-            </span>
-            <div className="ml-auto">
-              <RowActions delegation={{ id, position, account, access, leaseMs, purpose, requestedAt, ...rest }} />
-            </div>
-          </li>
+        {inOrder.map((delegation) => (
+          <Waiting key={delegation.id} delegation={delegation} />
         ))}
       </ol>
     </section>
+  );
+}
+
+function Waiting({ delegation }: { delegation: Delegation }) {
+  const { id, position, expectedAt, account, access, leaseMs, purpose, requestedAt } = delegation;
+  return (
+    <li data-row className="flex flex-wrap items-center gap-x-6 gap-y-1 border-t py-1.5">
+      <span className="w-6 text-right text-lg font-medium">{position}</span>
+      <Account account={account} />
+      <span>
+        {expectedAt === null ? (
+          "nobody can tell when"
+        ) : (
+          <>
+            <Moment at={expectedAt} /> at the latest
+          </>
+        )}
+      </span>
+      <span className="text-muted">
+        {access}, {formatDuration(leaseMs)}
+        {purpose && `; ${purpose}`}
+      </span>
+      <span className="text-muted">
+        {id}, asked for <Moment at={requestedAt} />
+      </span>
+      <div className="ml-auto">
+        <RowActions delegation={delegation} />
+      </div>
+    </li>
   );
 }

@@ -6,6 +6,7 @@ const REASONS: Record<EndReason, string> = {
   operator: "ended by an operator",
   expired: "the lease ran out",
   released: "given back",
+  "handed-over": "handed over",
   disconnected: "its client went away",
   idle: "not used",
   preempted: "somebody else went first",

@@ -2,6 +2,7 @@
 import { exporterOf } from "@lendbuf/shared/device";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { useLayoutEffect, useRef, useState } from "react";
+import { Moment } from "../../ui/moment.tsx";
 import { useMedia } from "../../ui/use-media.ts";
 import { capabilityWords } from "../delegation/end-words.ts";
 import { StateMark } from "../delegation/state-mark.tsx";
@@ -91,6 +92,17 @@ function DeviceHeading({ row: { name, device, count } }: { row: DeviceRow }) {
         device && (
           <>
             {device.suspended && <StateMark state="suspended" />}
+            {device.drained && (
+              <span className="shrink-0 text-revoking">
+                Drained
+                {device.drained.until !== null && (
+                  <>
+                    , lent again <Moment at={device.drained.until} />
+                  </>
+                )}
+                : {device.drained.reason}
+              </span>
+            )}
             <span className="truncate text-muted" title={usual?.detail}>
               {device.description}
               {usual && `. ${capabilityWords(usual)}`}
