@@ -8,7 +8,7 @@ import { temporaryFolder } from "./harness.ts";
 export type Books = Readonly<Record<string, readonly string[]>>;
 
 /** Of what must not stand in the audit, and the audit itself. */
-const ELSEWHERE = ["audit", "sessions", "tokens"];
+const ELSEWHERE = ["audit", "passwords", "sessions", "tokens"];
 
 /** What a store has, and what comes of a new one that is fed with the first one's audit and nothing else. Of a state folder that no agent uses, and none of whose entries have gone. */
 export function replay(stateDirectory: string): { kept: Books; replayed: Books } {
