@@ -5,12 +5,16 @@ import { dirname, join } from "node:path";
 import { ROOT } from "../scripts/step.mjs";
 
 const BUILT = ["apps/agent/dist", "apps/cli/dist", "apps/web/dist", "packages/native/build/Release", "lab/guest"];
-const UNBUNDLED = "libsql"; // scripts/bundle.mjs leaves it where it is
+const UNBUNDLED = ["libsql", "@node-rs/argon2"]; // scripts/bundle.mjs leaves them where they are
 const ELF = Buffer.from("\x7fELF", "latin1");
 
 /** Entries of an archive, below guest/; `more` are folders of the checkout that belong to it too. */
 export function guestFiles(more) {
-  const folders = [...BUILT.map((folder) => join(ROOT, folder)), ...packageFolders(UNBUNDLED, ROOT), ...more];
+  const folders = [
+    ...BUILT.map((folder) => join(ROOT, folder)),
+    ...UNBUNDLED.flatMap((name) => packageFolders(name, ROOT)),
+    ...more,
+  ];
   const files = [process.execPath, "/etc/hosts", ...folders.flatMap(filesOf)].filter((file) => existsSync(file));
   const libraries = new Set(files.filter(isProgram).flatMap(librariesOf));
   return {

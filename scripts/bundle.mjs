@@ -29,7 +29,7 @@ export function bundle({ entry, outfile, outdir, ...options }) {
     platform: "node",
     format: "esm",
     target: "node20.19",
-    external: ["libsql", "@playwright/test", "*.node"], // which find their other parts from where they lie
+    external: ["libsql", "@node-rs/argon2", "@playwright/test", "*.node"], // which find their other parts from where they lie
     plugins: [TRPC_FROM_SOURCES],
     banner: { js: BANNER },
     sourcemap: "linked",

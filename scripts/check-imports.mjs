@@ -93,7 +93,11 @@ const AREAS = [
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },
   { area: "agent lock", files: /^apps\/agent\/src\/lock\.ts$/, may: [...AGENT_BASE, "native"] },
-  { area: "agent base", files: /^apps\/agent\/src\/(config|log|hook-definitions)\.ts$/, may: ["shared"] },
+  {
+    area: "agent base",
+    files: /^apps\/agent\/src\/(config|config-error|oidc-config|log|hook-definitions)\.ts$/,
+    may: ["shared"],
+  },
 ];
 
 const FOLDERS = ["apps", "packages", "clients", "examples", "bench", "lab"];

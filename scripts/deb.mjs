@@ -35,6 +35,12 @@ const ARCHITECTURES = { x64: "amd64", arm64: "arm64" };
 // The GCC that brought each GLIBCXX_3.4.N, as Debian numbers libstdc++6.
 const LIBSTDCXX = { 29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15" };
 
+/** Packages whose machine code is a package of its own for each system. */
+const PREBUILT = {
+  libsql: `@libsql/linux-${process.arch}-gnu`,
+  "@node-rs/argon2": `@node-rs/argon2-linux-${process.arch}-gnu`,
+};
+
 /** Where each shell looks for how to complete a command. */
 const COMPLETIONS = {
   bash: "usr/share/bash-completion/completions/lendbuf",
@@ -92,10 +98,10 @@ function addPrograms(tree) {
     execFileSync("strip", ["--strip-unneeded", join(library, "packages/native/build/Release", program)]);
   }
   const require = createRequire(join(ROOT, "apps/agent/package.json"));
-  addPackage(library, "libsql", require);
+  for (const name of ["libsql", "@node-rs/argon2"]) addPackage(library, name, require);
 }
 
-/** The one dependency that is not bundled, with what it needs; of its prebuilt parts that for Debian's libc. */
+/** A dependency that is not bundled, with what it needs; of its prebuilt parts that for Debian's libc. */
 function addPackage(library, name, require) {
   const folder = packageFolder(require.resolve(name), name);
   const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
@@ -107,7 +113,8 @@ function addPackage(library, name, require) {
   );
   const inner = createRequire(join(folder, "package.json"));
   for (const dependency of Object.keys(dependencies)) addPackage(library, dependency, inner);
-  if (name === "libsql") addPackage(library, `@libsql/linux-${process.arch}-gnu`, inner);
+  const prebuilt = PREBUILT[name];
+  if (prebuilt) addPackage(library, prebuilt, inner);
 }
 
 function packageFolder(entry, name) {

@@ -39,7 +39,7 @@ const PACKAGES = [
     entry: "apps/agent/dist/main.js",
     files: ["apps/agent/bin/lendbuf-agent.js", "apps/web/dist"],
     natives: ["lendbuf.node", "lendbuf-warden", "lendbuf-holders", "lendbuf-hook"],
-    unbundled: ["libsql"],
+    unbundled: ["libsql", "@node-rs/argon2"],
     manifest: { bin: { "lendbuf-agent": "apps/agent/bin/lendbuf-agent.js" } },
   },
   {

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import type { AuditRow } from "@lendbuf/shared/audit";
 import { Accounts } from "./accounts/accounts.ts";
+import { Oidc } from "./accounts/oidc.ts";
+import { Passwords } from "./accounts/passwords.ts";
 import { Refusals } from "./accounts/refusals.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { Tokens } from "./accounts/tokens.ts";
@@ -150,6 +152,7 @@ function build(
     },
     onLost: (warden) => takeLoss(core, warden),
   }));
+  const accounts = new Accounts(store, config);
   const buffers = new Buffers<Live>(store, devices.byName, reservations.byBuffer);
   const between = new Between({
     store,
@@ -180,10 +183,12 @@ function build(
     exports: new ExportBook(),
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
-    accounts: new Accounts(store, config),
+    accounts,
     refusals: new Refusals(store, clock),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
+    passwords: new Passwords(store, accounts, clock),
+    oidc: config.oidc && new Oidc(config.oidc, accounts, log),
     bootId,
     startedAt: Date.now(),
     version,
@@ -236,6 +241,7 @@ function watchStore(core: Core): void {
       for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();
+      core.passwords.load();
       core.reservations.load();
       core.drains.load();
       restore(core);

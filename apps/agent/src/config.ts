@@ -10,7 +10,9 @@ import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths"
 import { ROLES, type Role } from "@lendbuf/shared/role";
 import { parseSize } from "@lendbuf/shared/size";
 import { z } from "zod";
+import { ConfigError, type Given } from "./config-error.ts";
 import { type Hook, parseHooks } from "./hook-definitions.ts";
+import { type OidcChoice, readOidc } from "./oidc-config.ts";
 
 export interface Config {
   /** Of 127.0.0.1; 0: any free one. */
@@ -55,6 +57,8 @@ export interface Config {
   others: Role | null;
   /** What the members of a group of this host may do, by its name. */
   groupRoles: ReadonlyMap<string, Role>;
+  /** Who else says who somebody is; null: nobody. */
+  oidc: OidcChoice | null;
   /** Devices that are reset when nobody has anything of them any more. */
   resetIdle: readonly string[];
   /** What an operator has run between borrowers. */
@@ -75,9 +79,6 @@ export interface DeviceChoice {
   /** Bytes of the machine's own memory; null: none. */
   systemMemory: number | null;
 }
-
-/** The command line or the environment says something that cannot be. */
-export class ConfigError extends Error {}
 
 const OPTIONS = {
   port: {
@@ -224,6 +225,48 @@ const OPTIONS = {
     value: "GROUP=ROLE,…",
     help: "what the members of a group of this host may do (none)",
   },
+  "oidc-issuer": {
+    type: "string",
+    env: "LENDBUF_OIDC_ISSUER",
+    value: "URL",
+    help: "identity provider (OpenID Connect) by which people may sign in (none)",
+  },
+  "oidc-client-id": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLIENT_ID",
+    value: "ID",
+    help: "how the provider knows this agent",
+  },
+  "oidc-client-secret-file": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLIENT_SECRET_FILE",
+    value: "FILE",
+    help: "has the secret that the provider gave for it; not for others to read (none)",
+  },
+  "oidc-claim": {
+    type: "string",
+    env: "LENDBUF_OIDC_CLAIM",
+    value: "CLAIM",
+    help: "what the provider says of somebody that is the account's name (preferred_username)",
+  },
+  "oidc-scope": {
+    type: "string",
+    env: "LENDBUF_OIDC_SCOPE",
+    value: "SCOPES",
+    help: "what the provider is asked for, with spaces between (openid profile)",
+  },
+  "oidc-create": {
+    type: "string",
+    env: "LENDBUF_OIDC_CREATE",
+    value: "GROUP=ROLE,…",
+    help: "makes accounts for those whom the provider has in these groups (none)",
+  },
+  "oidc-groups-claim": {
+    type: "string",
+    env: "LENDBUF_OIDC_GROUPS_CLAIM",
+    value: "CLAIM",
+    help: "what the provider says of somebody's groups (groups)",
+  },
   durability: {
     type: "string",
     env: "LENDBUF_DURABILITY",
@@ -307,12 +350,19 @@ export function readConfig(args: string[], environment: Environment, uid: number
     visibility: oneOf(of("visibility"), ["all", "own"]),
     others: others(of("others")),
     groupRoles: groupRoles(of("group-role")),
+    oidc: readOidc({
+      issuer: of("oidc-issuer"),
+      clientId: of("oidc-client-id"),
+      secretFile: of("oidc-client-secret-file"),
+      claim: of("oidc-claim"),
+      scope: of("oidc-scope"),
+      groupsClaim: of("oidc-groups-claim"),
+      create: groupRoles(of("oidc-create"), "the provider"),
+    }),
     resetIdle: names(of("reset-idle")),
     hooks: hooks(of("hooks")),
   };
 }
-
-type Given = { value: string; from: string } | undefined;
 
 function parse(args: string[]) {
   const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: "string" as const }]));
@@ -405,12 +455,12 @@ function others(given: Given): Role | null {
   throw new ConfigError(`${given!.from} is "${role}"; it takes none or a role: ${ROLES.join(", ")}.`);
 }
 
-function groupRoles(given: Given): Map<string, Role> {
+function groupRoles(given: Given, whose = "this host"): Map<string, Role> {
   const pairs = listed(given).map((pair) => {
     const [group = "", role = ""] = pair.split("=");
     if (group === "" || !isRole(role))
       throw new ConfigError(
-        `${given!.from} has "${pair}"; it takes a group of this host and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
+        `${given!.from} has "${pair}"; it takes a group of ${whose} and a role, such as lab=member. Roles: ${ROLES.join(", ")}.`,
       );
     return [group, role] as const;
   });

@@ -1,5 +1,7 @@
 import type { Role } from "@lendbuf/shared/role";
 import type { Accounts } from "./accounts/accounts.ts";
+import type { Oidc } from "./accounts/oidc.ts";
+import type { Passwords } from "./accounts/passwords.ts";
 import type { Refusals } from "./accounts/refusals.ts";
 import type { Sessions } from "./accounts/sessions.ts";
 import type { Tokens } from "./accounts/tokens.ts";
@@ -40,6 +42,9 @@ export interface Core {
   readonly refusals: Refusals;
   readonly sessions: Sessions;
   readonly tokens: Tokens;
+  readonly passwords: Passwords;
+  /** Null where no identity provider is configured. */
+  readonly oidc: Oidc | null;
   readonly bootId: string;
   readonly startedAt: number;
   readonly version: string;

@@ -180,7 +180,12 @@ describe.runIf(isRoot)("a process of another user", () => {
     await start();
     await peer.connect(agent.socket);
 
-    expect((await peer.ask("sessions.me")).result).toEqual({ account: "uid:5", name: GAMES.name, role: "member" });
+    expect((await peer.ask("sessions.me")).result).toEqual({
+      account: "uid:5",
+      name: GAMES.name,
+      role: "member",
+      hasPassword: false,
+    });
   });
 
   it.each([

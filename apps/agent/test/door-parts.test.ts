@@ -70,7 +70,7 @@ describe("the limit of failed logins", () => {
       sessions: { open: (secret: string) => (secret === "right" ? opened : undefined) },
     } as unknown as Core;
     const door = new Login(core);
-    server = await serve((request, response) => void door.answer(request, response, loopback(7117)));
+    server = await serve((request, response) => void door.answer(request, response, "/login", loopback(7117)));
   });
 
   afterEach(() => server.close());

@@ -63,6 +63,7 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "accounts.create": { name: "newcomer", uids: [0] },
   "accounts.update": { name: "none" },
   "accounts.remove": { name: "none" },
+  "accounts.setPassword": { password: null },
 };
 
 const METHODS = Object.keys(INPUTS) as Method[];
@@ -143,6 +144,7 @@ const ON_OTHERS: Partial<Record<Method, () => Promise<object>>> = {
   "sessions.createLink": async () => ({ account: "alice" }),
   "sessions.end": async () => ({ id: (await signInAsAlice()).id }),
   "tokens.create": async () => ({ account: "alice", name: "one" }),
+  "accounts.setPassword": async () => ({ account: "member", password: null }), // it ends their sessions
   "tokens.remove": async () => ({ id: (await ask("alice", "tokens.create", { name: "one" })).json.result.data.id }),
 };
 

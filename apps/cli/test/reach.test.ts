@@ -64,6 +64,7 @@ const COMMANDS: Record<Method, string> = {
   "accounts.create": "account create alice --uid 4321",
   "accounts.update": "account set alice --role operator",
   "accounts.remove": "account remove alice",
+  "accounts.setPassword": "account password --remove",
 };
 
 describe("every method of the agent has a command", () => {

@@ -42,7 +42,7 @@ describe.skipIf(!hasBrowser)(`a browser's session${browserNeeded}`, () => {
     await see(alertOf(page)).toContainText("This login link was used already");
 
     await page.getByLabel(/paste it here/).fill(await loginLink(agent));
-    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("button", { name: "Use the link" }).click();
 
     await see(rowOf(page, "sim0/ch0")).toBeVisible();
   });

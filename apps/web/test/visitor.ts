@@ -28,6 +28,8 @@ export const browserNeeded = hasBrowser ? "" : " (skipped: apt-get install chrom
 
 export interface VisitOptions extends BrowserContextOptions {
   path?: string;
+  /** As whom; else as who runs the tests. It is made where there is none of this name. */
+  account?: string;
   /** What the agent says is changed so on its way; for what this host's devices cannot do. */
   rewrite?: (message: string) => string;
 }
@@ -45,20 +47,20 @@ export class Visitors implements AsyncDisposable {
     return new Visitors(await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS }));
   }
 
-  /** Opens a page with a fresh login link, in a browser that was never here. `expected`: what its console may say. */
+  /** Opens a page with a fresh login link, in a browser that was never here. `expected`: what its console may say, and where it may ask ("request to …"). */
   async visit(agent: AgentProcess, options: VisitOptions = {}, expected: RegExp[] = []): Promise<Page> {
-    const { path = "/", rewrite, ...contextOptions } = options;
+    const { path = "/", account, rewrite, ...contextOptions } = options;
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 800 }, ...contextOptions });
     const surprises: string[] = [];
     this.#visits.push({ context, surprises });
-    context.on("console", (message) => {
-      const line = `console ${message.type()}: ${message.text()}`;
+    const note = (line: string) => {
       if (!expected.some((words) => words.test(line))) surprises.push(line);
-    });
+    };
+    context.on("console", (message) => note(`console ${message.type()}: ${message.text()}`));
     context.on("weberror", (error) => surprises.push(`page error: ${error.error().stack}`));
     context.on("request", (request) => {
       const { protocol, host } = new URL(request.url());
-      if (protocol !== "data:" && host !== new URL(agent.url).host) surprises.push(`request to ${request.url()}`);
+      if (protocol !== "data:" && host !== new URL(agent.url).host) note(`request to ${request.url()}`);
     });
     const page = await context.newPage();
     page.setDefaultTimeout(WAIT_MS);
@@ -67,7 +69,7 @@ export class Visitors implements AsyncDisposable {
         const server = route.connectToServer();
         server.onMessage((message) => route.send(rewrite(String(message))));
       });
-    await page.goto(await loginLink(agent, path));
+    await page.goto(await loginLink(agent, path, account));
     return page;
   }
 
@@ -83,9 +85,11 @@ export class Visitors implements AsyncDisposable {
   }
 }
 
-export async function loginLink(agent: AgentProcess, path = "/"): Promise<string> {
+export async function loginLink(agent: AgentProcess, path = "/", account?: string): Promise<string> {
   const connection = await agent.connect();
-  const { url } = await connection.call("sessions.createLink", {});
+  const known = (await connection.call("accounts.list")).items.map(({ name }) => name);
+  if (account !== undefined && !known.includes(account)) await connection.call("accounts.create", { name: account });
+  const { url } = await connection.call("sessions.createLink", account === undefined ? {} : { account });
   connection.close();
   return url.replace("/#", `${path}#`);
 }

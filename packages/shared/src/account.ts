@@ -8,6 +8,9 @@ export const ACCOUNT_NAME = /^[a-z][a-z0-9._-]{0,31}$/;
 /** Any: `alice`, or `uid:1000`, which every uid is that no account names. */
 export const ACCOUNT = /^(?:[a-z][a-z0-9._-]{0,31}|uid:\d{1,10})$/;
 
+/** Characters of a password: many rather than strange ones. */
+export const PASSWORD_LENGTH = { least: 12, most: 256 };
+
 /** A person or a service with a role. */
 export interface Account {
   name: string;

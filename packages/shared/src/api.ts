@@ -1,6 +1,6 @@
 // Every procedure of the agent: its input's schema and its output's type. The router implements exactly this table, clients are typed by it.
 import { z } from "zod";
-import { ACCOUNT, ACCOUNT_KINDS, ACCOUNT_NAME, type Account } from "./account.ts";
+import { ACCOUNT, ACCOUNT_KINDS, ACCOUNT_NAME, type Account, PASSWORD_LENGTH } from "./account.ts";
 import type { AuditEntry, AuditHead, AuditText, AuditVerdict, Holding } from "./audit.ts";
 import {
   BUFFER_NAME,
@@ -60,6 +60,10 @@ const Pattern = z
 const Purpose = z.string().max(200).nullable().default(null);
 const None = z.strictObject({}).prefault({});
 const AccountName = z.string().regex(ACCOUNT, "an account is written alice, or uid:1000");
+const Password = z
+  .string()
+  .min(PASSWORD_LENGTH.least, `a password has at least ${PASSWORD_LENGTH.least} characters`)
+  .max(PASSWORD_LENGTH.most, `a password has at most ${PASSWORD_LENGTH.most} characters`);
 const MAX_MAPPED = 100;
 const AccountFields = {
   role: z.enum(ROLES),
@@ -315,6 +319,14 @@ export const INPUTS = {
   }),
   /** Ends all that it has and all its ways in. */
   "accounts.remove": z.strictObject({ name: AccountName }),
+  /** One's own, or as an admin somebody else's, who must then choose another at the first login. */
+  "accounts.setPassword": z.strictObject({
+    account: AccountName.optional(),
+    /** Null takes it away. */
+    password: Password.nullable(),
+    /** The one before, where it is one's own. */
+    current: z.string().max(PASSWORD_LENGTH.most).optional(),
+  }),
 } as const satisfies Record<string, z.ZodType>;
 
 export interface Page<T, Cursor> {
@@ -442,6 +454,7 @@ interface Outputs {
   "accounts.create": Account;
   "accounts.update": Account;
   "accounts.remove": null;
+  "accounts.setPassword": null;
 }
 
 export type Method = keyof typeof INPUTS;

@@ -74,6 +74,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "accounts.create": ADMIN,
   "accounts.update": ADMIN,
   "accounts.remove": ADMIN,
+  "accounts.setPassword": OWN_WAYS_IN,
 };
 
 /** Null: somebody who has no way in. */

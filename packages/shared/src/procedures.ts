@@ -59,6 +59,7 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "accounts.create": "mutation",
   "accounts.update": "mutation",
   "accounts.remove": "mutation",
+  "accounts.setPassword": "mutation",
 };
 
 export function isMethod(text: string): text is Method {

@@ -8,6 +8,8 @@ export interface Identity {
   name: string | null;
   /** What it may do through this door: a token's scope may be less than its account's. */
   role: Role;
+  /** So that a page knows whether to ask for the old one. */
+  hasPassword: boolean;
 }
 
 /** A way into the dashboard that works once. */

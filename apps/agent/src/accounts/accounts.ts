@@ -67,13 +67,19 @@ export class Accounts {
 
   /** The account that somebody means, who may also write `uid:1000` or the login name of one. @throws AgentError NOT_FOUND */
   meant(word: string): string {
-    const uid = this.#byName.has(word) ? undefined : (uidOf(word) ?? uidOfName(word));
-    const name = uid === undefined ? word : this.ofPeer(uid, groupsOf(uid));
-    if (this.roleOf(name) !== null) return name;
+    const name = this.find(word);
+    if (name !== undefined) return name;
     throw new AgentError(
       "NOT_FOUND",
-      `There is no account "${name}" that may come in. \`lendbuf account list\` lists them.`,
+      `There is no account "${word}" that may come in. \`lendbuf account list\` lists them.`,
     );
+  }
+
+  /** The same; undefined where there is none that may come in. */
+  find(word: string): string | undefined {
+    const uid = this.#byName.has(word) ? undefined : (uidOf(word) ?? uidOfName(word));
+    const name = uid === undefined ? word : this.ofPeer(uid, groupsOf(uid));
+    return this.roleOf(name) === null ? undefined : name;
   }
 
   /** @throws AgentError ALREADY_EXISTS, BAD_INPUT, STORE_READ_ONLY */

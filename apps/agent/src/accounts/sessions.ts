@@ -17,6 +17,13 @@ interface Row {
   expires_at: number;
 }
 
+/** What a browser gets; the store has the hashes. */
+export interface Opened {
+  cookie: string;
+  key: string;
+  expiresAt: number;
+}
+
 /** The browsers that may come in. A session is a cookie and a key: the cookie alone goes to every port of this host, the key to none. */
 export class Sessions {
   readonly #store: Store;
@@ -61,22 +68,34 @@ export class Sessions {
     return { secret, expiresAt };
   }
 
+  /** An account's unused links are good for nothing any more. */
+  dropLinks(account: string): void {
+    for (const [hash, link] of this.#links) if (link.account === account) this.#links.delete(hash);
+  }
+
   /** Uses a link up. Undefined where it is unknown, used, or too old. @throws AgentError STORE_READ_ONLY, LIMIT */
-  open(linkSecret: string, address: string): { cookie: string; key: string; expiresAt: number } | undefined {
+  open(linkSecret: string, address: string): Opened | undefined {
     const hash = hashSecret(linkSecret);
     const link = this.#links.get(hash);
     if (!link || link.expiresAt <= Date.now()) return undefined;
-    if (this.list(link.account).length >= MAX_SESSIONS_PER_ACCOUNT) {
+    const opened = this.start(link.account, "link", address);
+    this.#links.delete(hash);
+    return opened;
+  }
+
+  /** For one who has proven to be this account. @throws AgentError STORE_READ_ONLY, LIMIT */
+  start(account: string, by: "link" | "password" | "oidc", address: string): Opened {
+    if (this.list(account).length >= MAX_SESSIONS_PER_ACCOUNT) {
       throw new AgentError(
         "LIMIT",
-        `${link.account} has ${MAX_SESSIONS_PER_ACCOUNT} sessions, the most it may have. End some.`,
+        `${account} has ${MAX_SESSIONS_PER_ACCOUNT} sessions, the most it may have. End some.`,
       );
     }
     const [secret, key] = [newSecret(), newSecret()];
     const now = Date.now();
     const row: Row = {
       id: newId(),
-      account: link.account,
+      account,
       secret_hash: hashSecret(secret),
       key_hash: hashSecret(key),
       created_at: now,
@@ -85,15 +104,14 @@ export class Sessions {
     this.#store.recordWith(
       {
         at: now,
-        actor: `${link.account} session:${row.id} ${address}`,
+        actor: `${account} session:${row.id} ${address}`,
         action: "session.opened",
-        account: link.account,
-        detail: { session: row.id },
+        account,
+        detail: { session: row.id, by },
       },
       "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
       ...Object.values(row),
     );
-    this.#links.delete(hash);
     for (const old of this.#rows.values()) if (old.expires_at <= now) this.#rows.delete(old.id);
     this.#rows.set(row.id, row);
     return { cookie: `${row.id}.${secret}`, key, expiresAt: row.expires_at };
@@ -128,6 +146,19 @@ export class Sessions {
     const end = { account: row.account, actor };
     this.#untold.set(id, end);
     this.#tellEnd(id, end);
+  }
+
+  /** All of an account's, and its unused links; `except` one. What the store cannot be told now is made up for later. */
+  endAll(account: string, actor: string, except?: string | null): void {
+    this.dropLinks(account);
+    for (const { id } of this.list(account)) {
+      if (id === except) continue;
+      try {
+        this.end(id, actor);
+      } catch (cause) {
+        if (!(cause instanceof AgentError)) throw cause;
+      }
+    }
   }
 
   #tellEnd(id: string, { account, actor }: { account: string; actor: string }): void {

@@ -3,7 +3,9 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Context } from "../context.ts";
 import { cancelAll } from "../reservations/cancel.ts";
 import { end, ended } from "../revocation/end.ts";
+import { enforced } from "./enforced.ts";
 import { paged } from "./page.ts";
+import { setPassword } from "./passwords.ts";
 import { input, type Output, router } from "./trpc.ts";
 
 export const accountsRouter = router({
@@ -36,9 +38,16 @@ export const accountsRouter = router({
   ),
   remove: input("accounts.remove").mutation(async ({ ctx, input: { name } }): Promise<Output<"accounts.remove">> => {
     ctx.core.accounts.remove(name, ctx.caller.actor);
+    enforced(() => ctx.core.passwords.remove(name, ctx.caller.actor));
     await cutOff(ctx, name);
     return null;
   }),
+  setPassword: input("accounts.setPassword").mutation(
+    async ({ ctx, input }): Promise<Output<"accounts.setPassword">> => {
+      await setPassword(ctx, input);
+      return null;
+    },
+  ),
 });
 
 /** Whose uid gets a name is another account from then on, to which nothing that it had would belong. @throws AgentError IN_USE */
@@ -51,15 +60,6 @@ function requireNothingOf({ ledger, reservations, tokens, sessions }: Context["c
     "IN_USE",
     `${account} has ${total} live delegations, ${reserved} reservations and ${waysIn} tokens and sessions, which would be nobody's. End them first: \`lendbuf delegations --account ${account}\`, \`lendbuf token list\` and \`lendbuf session list\` name them.`,
   );
-}
-
-/** What has effect also where the store cannot be told now, which is made up for later. */
-function enforced(step: () => void): void {
-  try {
-    step();
-  } catch (cause) {
-    if (!(cause instanceof AgentError && cause.code === "STORE_READ_ONLY")) throw cause;
-  }
 }
 
 /** All that an account has, and all its ways in: it has no role any more, so nothing new can come of what is still under way. */
@@ -75,7 +75,7 @@ async function cutOff({ core, caller }: Context, account: string): Promise<void>
   );
   cancelAll(core, account, caller.actor);
   core.doors.dismiss(account);
-  for (const { id } of core.sessions.list(account)) enforced(() => core.sessions.end(id, caller.actor));
+  core.sessions.endAll(account, caller.actor);
   for (const { id } of core.tokens.list(account)) enforced(() => core.tokens.remove(id, account, caller.actor));
   await ended(core, lives, core.config.confirmMs);
 }

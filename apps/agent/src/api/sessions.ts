@@ -7,10 +7,11 @@ import type { Context } from "../context.ts";
 import { input, type Output, router } from "./trpc.ts";
 
 export const sessionsRouter = router({
-  me: input("sessions.me").query(({ ctx: { caller } }): Output<"sessions.me"> => {
+  me: input("sessions.me").query(({ ctx: { core, caller } }): Output<"sessions.me"> => {
     const { account, role } = caller;
     const uid = uidOf(account);
-    return { account, name: uid === undefined ? null : nameOf(uid), role: role! };
+    const name = uid === undefined ? null : nameOf(uid);
+    return { account, name, role: role!, hasPassword: core.passwords.has(account) };
   }),
   createLink: input("sessions.createLink").mutation(
     ({ ctx: { core, caller }, input }): Output<"sessions.createLink"> => {

@@ -22,6 +22,7 @@ import { Sockets } from "./sockets.ts";
 import { TlsServer } from "./tls.ts";
 
 const MAX_BODY = 65_536;
+const LOGIN = new Set(["/login", "/login/oidc", "/login/oidc/callback"]);
 const METHODS = ["GET", "HEAD", "POST"];
 
 /** The door for people and remote scripts, on loopback and over TLS: the dashboard, tRPC, and whether the agent is well. */
@@ -103,7 +104,7 @@ export class HttpDoor {
     if (refusal) return this.#turnAway(request, response, refusal);
     const path = pathOf(request);
     try {
-      if (path === "/login") return await this.#login.answer(request, response, place);
+      if (LOGIN.has(path)) return await this.#login.answer(request, response, path, place);
       if (path.startsWith("/trpc/")) return await this.#call(request, response, place, path.slice("/trpc/".length));
       if (request.method !== "GET" && request.method !== "HEAD")
         return refuse(response, READ_ONLY, { allow: "GET, HEAD" });

@@ -172,4 +172,11 @@ export const MIGRATIONS: readonly string[] = [
     DELETE FROM drains WHERE device = json_extract(NEW.detail, '$.device');
   END;
   `,
+  `
+  CREATE TABLE passwords (
+    account TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,           -- argon2id, as a PHC string with its parameters
+    must_change INTEGER NOT NULL  -- somebody else chose it
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -11,6 +11,7 @@ import type { Column } from "../output/table.ts";
 import { accounts, liveOfAccount, planAccount } from "../planning/accounts.ts";
 import { dryRunOption, showPlan } from "../planning/plan.ts";
 import { withAgent } from "../session.ts";
+import { addAccountPassword } from "./account-password.ts";
 
 const COLUMNS: readonly Column<Account>[] = [
   { title: "NAME", cell: ({ name }) => name },
@@ -37,6 +38,7 @@ type Change = Options & Ending & { disable?: boolean; enable?: boolean };
 export function addAccount(program: Command): void {
   const command = program.command("account").description("who may come in, and what they may do");
   addListing(command);
+  addAccountPassword(command);
   withFields(command.command("create").description("make an account").argument("<name>", "its name: alice, ci"))
     .addOption(dryRunOption())
     .action((name: string, { dryRun, ...options }: Options & Ending, self: Command) =>

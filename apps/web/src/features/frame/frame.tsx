@@ -37,7 +37,8 @@ export function Frame({ children }: { children: ReactNode }) {
         <Link prefetch={false} href="/" aria-label="Lendbuf: all buffers" className="flex rounded-sm">
           <Wordmark />
         </Link>
-        <HostLink />
+        <PageLink href="/host">Host</PageLink>
+        <PageLink href="/people">People</PageLink>
         <ContactLine />
         <div className="ml-auto flex items-center gap-0.5">
           <ThemeSwitch className={ICON_BUTTON} />
@@ -87,16 +88,16 @@ export function Frame({ children }: { children: ReactNode }) {
   );
 }
 
-function HostLink() {
-  const isHere = usePathname() === "/host";
+function PageLink({ href, children }: { href: string; children: string }) {
+  const isHere = usePathname() === href;
   return (
     <Link
       prefetch={false}
-      href="/host"
+      href={href}
       aria-current={isHere ? "page" : undefined}
       className={`rounded-sm px-1 ${isHere ? "font-medium" : "text-muted hover:text-ink"}`}
     >
-      Host
+      {children}
     </Link>
   );
 }

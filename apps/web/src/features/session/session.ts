@@ -1,7 +1,7 @@
 "use client";
 import { createContext, useContext, useEffect, useState } from "react";
 import { answerOtherTabs, askOtherTabs, forgetKey, storedKey, storeKey, tellOtherTabsSignedOut } from "./key.ts";
-import { logIn } from "./log-in.ts";
+import { logIn, type Proof } from "./log-in.ts";
 import { takeSecret } from "./take-secret.ts";
 
 export type Session =
@@ -12,7 +12,8 @@ export type Session =
 
 export interface SessionControl {
   session: Session;
-  signIn(secret: string): Promise<void>;
+  /** @throws NewPasswordNeeded, Error with the agent's words */
+  signIn(proof: Proof): Promise<void>;
   /** Forgets the key; other tabs follow only where the person asked for it. */
   signOut(problem: string | null): void;
 }
@@ -32,8 +33,8 @@ const SIGNED_OUT_ELSEWHERE = "You signed out in another tab.";
 export function useSession(): SessionControl {
   const [session, setSession] = useState<Session>({ state: "looking" });
   const [control] = useState(() => ({
-    async signIn(secret: string) {
-      const key = await logIn(secret);
+    async signIn(proof: Proof) {
+      const key = await logIn(proof);
       storeKey(key);
       setSession({ state: "signed-in", key });
     },
@@ -73,7 +74,7 @@ async function find(): Promise<Session> {
   let problem: string | null = null;
   if (secret) {
     try {
-      const key = await logIn(secret);
+      const key = await logIn({ secret });
       storeKey(key);
       return { state: "signed-in", key };
     } catch (cause) {

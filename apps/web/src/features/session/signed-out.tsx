@@ -5,29 +5,17 @@ import { Snippet } from "../../ui/copy.tsx";
 import { Field, TextInput } from "../../ui/field.tsx";
 import { Problem } from "../../ui/problem.tsx";
 import { Wordmark } from "../frame/wordmark.tsx";
+import { PasswordForm } from "./password-form.tsx";
+import { ProviderButton } from "./provider-button.tsx";
 import { useSessionControl } from "./session.ts";
 import { secretOf } from "./take-secret.ts";
 
 const NO_LINK =
   "That is no login link. It looks like http://127.0.0.1:7117/#login=… and is printed by `npx lendbuf login`.";
 
-/** What this is, and the way in. */
+/** What this is, and the ways in. */
 export function SignedOut({ problem: reason }: { problem: string | null }) {
-  const { signIn } = useSessionControl();
-  const [pasted, setPasted] = useState("");
   const [problem, setProblem] = useState(reason);
-  const [isBusy, setBusy] = useState(false);
-
-  async function submit(event: FormEvent) {
-    event.preventDefault();
-    const secret = secretOf(pasted);
-    if (!secret) return setProblem(NO_LINK);
-    setBusy(true);
-    await signIn(secret).catch((cause: Error) => setProblem(cause.message));
-    setBusy(false);
-    setPasted("");
-  }
-
   return (
     <main className="mx-auto grid max-w-xl gap-6 px-4 py-12 wide:py-24">
       <Wordmark />
@@ -39,24 +27,48 @@ export function SignedOut({ problem: reason }: { problem: string | null }) {
         </p>
       </div>
       {problem && <Problem>{problem}</Problem>}
-      <Snippet label="In a terminal on the agent's host, print a link that works once" text="npx lendbuf login" />
-      <form onSubmit={submit}>
-        <Field label="Open the link, or paste it here">
-          <span className="flex gap-2">
-            <TextInput
-              type="password"
-              name="link"
-              value={pasted}
-              onChange={(event) => setPasted(event.target.value)}
-              placeholder="http://127.0.0.1:7117/#login=…"
-              className="grow code"
-            />
-            <Button type="submit" look="primary" className="h-8" disabled={isBusy || pasted === ""}>
-              Sign in
-            </Button>
-          </span>
-        </Field>
-      </form>
+      <ProviderButton onProblem={setProblem} />
+      <PasswordForm onProblem={setProblem} />
+      <div className="grid gap-4 border-t pt-6">
+        <Snippet label="Or, in a terminal on the agent's host, print a link that works once" text="npx lendbuf login" />
+        <LinkForm onProblem={setProblem} />
+      </div>
     </main>
+  );
+}
+
+function LinkForm({ onProblem }: { onProblem(problem: string): void }) {
+  const { signIn } = useSessionControl();
+  const [pasted, setPasted] = useState("");
+  const [isBusy, setBusy] = useState(false);
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    const secret = secretOf(pasted);
+    if (!secret) return onProblem(NO_LINK);
+    setBusy(true);
+    await signIn({ secret }).catch((cause: Error) => onProblem(cause.message));
+    setBusy(false);
+    setPasted("");
+  }
+
+  return (
+    <form onSubmit={(event) => void submit(event)}>
+      <Field label="Open the link, or paste it here">
+        <span className="flex gap-2">
+          <TextInput
+            type="password"
+            name="link"
+            value={pasted}
+            onChange={(event) => setPasted(event.target.value)}
+            placeholder="http://127.0.0.1:7117/#login=…"
+            className="grow code"
+          />
+          <Button type="submit" className="h-8" disabled={isBusy || pasted === ""}>
+            Use the link
+          </Button>
+        </span>
+      </Field>
+    </form>
   );
 }
