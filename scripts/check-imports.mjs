@@ -4,11 +4,12 @@ import { builtinModules } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const AGENT_BASE = ["agent clock", "agent base", "shared"];
+const AGENT_BASE = ["agent clock", "agent base", "config", "shared"];
 const AGENT_CORE = ["agent buffers", "agent devices", "agent store", "agent wardens", ...AGENT_BASE];
 const AGENT_DOMAIN = [
   "agent parts",
   "agent accounts",
+  "agent policy",
   "agent delegations",
   "agent revocation",
   "agent reservations",
@@ -18,6 +19,7 @@ const AGENT_DOMAIN = [
 ];
 const AGENT_ALL = [
   "agent root",
+  "agent configuration",
   "agent lock",
   "agent api",
   "agent http",
@@ -40,6 +42,8 @@ const AREAS = [
   { area: "tests of host", files: /^packages\/host\/(test\/|.*\.test\.ts$)/, may: ["host", "shared"] },
   { area: "shared", files: /^packages\/shared\//, may: [], packages: ["zod"] },
   { area: "host", files: /^packages\/host\//, may: ["shared"], packages: ["node"] },
+  { area: "tests of config", files: /^packages\/config\/(test\/|.*\.test\.ts$)/, may: ["config", "shared"] },
+  { area: "config", files: /^packages\/config\//, may: ["shared"], packages: ["node", "smol-toml", "zod"] },
   { area: "native", files: /^packages\/native\//, may: [] },
   // Against a real agent.
   {
@@ -50,7 +54,7 @@ const AREAS = [
   { area: "client", files: /^packages\/client\//, may: ["shared", "native"] },
   // Of the agent only the router's type.
   { area: "web", files: /^apps\/web\//, may: ["shared", "agent api", "agent tests", "root scripts"] },
-  { area: "cli", files: /^apps\/cli\//, may: ["client", "host", "shared", "native"] },
+  { area: "cli", files: /^apps\/cli\//, may: ["client", "config", "host", "shared", "native"] },
   // In other languages: only their tests are ours.
   {
     area: "tests of clients",
@@ -75,10 +79,12 @@ const AREAS = [
   { area: "agent root", files: /^apps\/agent\/src\/(main|agent|signals)\.ts$/, may: [...AGENT_ALL, "native"] },
   // core.ts and context.ts: the types of all parts and of a call, for those above buffers and devices.
   { area: "agent parts", files: /^apps\/agent\/src\/(core|context)\.ts$/, may: AGENT_DOMAIN },
-  { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", ...AGENT_DOMAIN] },
+  { area: "agent api", files: /^apps\/agent\/src\/api\//, may: ["host", "agent configuration", ...AGENT_DOMAIN] },
+  { area: "agent configuration", files: /^apps\/agent\/src\/configuration\//, may: AGENT_DOMAIN },
   { area: "agent monitoring", files: /^apps\/agent\/src\/monitoring\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent http", files: /^apps\/agent\/src\/http\//, may: ["agent api", "agent monitoring", ...AGENT_DOMAIN] },
   { area: "agent accounts", files: /^apps\/agent\/src\/accounts\//, may: ["agent parts", ...AGENT_CORE] },
+  { area: "agent policy", files: /^apps\/agent\/src\/policy\//, may: AGENT_DOMAIN },
   { area: "agent broker", files: /^apps\/agent\/src\/broker\//, may: [...AGENT_DOMAIN, "native"] },
   { area: "agent revocation", files: /^apps\/agent\/src\/revocation\//, may: AGENT_DOMAIN },
   { area: "agent reservations", files: /^apps\/agent\/src\/reservations\//, may: AGENT_DOMAIN },
@@ -93,11 +99,7 @@ const AREAS = [
   { area: "agent wardens", files: /^apps\/agent\/src\/wardens\//, may: [...AGENT_CORE, "native"] },
   { area: "agent clock", files: /^apps\/agent\/src\/clock\//, may: ["agent base", "shared", "native"] },
   { area: "agent lock", files: /^apps\/agent\/src\/lock\.ts$/, may: [...AGENT_BASE, "native"] },
-  {
-    area: "agent base",
-    files: /^apps\/agent\/src\/(config|config-error|oidc-config|log|hook-definitions)\.ts$/,
-    may: ["shared"],
-  },
+  { area: "agent base", files: /^apps\/agent\/src\/log\.ts$/, may: ["shared"] },
 ];
 
 const FOLDERS = ["apps", "packages", "clients", "examples", "bench", "lab"];

@@ -31,6 +31,8 @@ import { ROOT } from "./step.mjs";
 const PARTS = join(ROOT, "packaging/deb");
 const LIBRARY = "usr/lib/lendbuf";
 const DOC = "usr/share/doc/lendbuf";
+/** What an admin changes there, an update leaves alone. */
+const CONFIG = "etc/lendbuf/agent.toml";
 const ARCHITECTURES = { x64: "amd64", arm64: "arm64" };
 // The GCC that brought each GLIBCXX_3.4.N, as Debian numbers libstdc++6.
 const LIBSTDCXX = { 29: "11", 30: "12", 31: "13.1", 32: "13.2", 33: "14", 34: "15" };
@@ -131,6 +133,7 @@ function addSystemFiles(tree) {
     ["copyright", `${DOC}/copyright`],
   ])
     copyAs(join(PARTS, part), join(tree, place));
+  copyAs(join(ROOT, "packaging/agent.toml"), join(tree, CONFIG));
 }
 
 function addCompletions(tree) {
@@ -175,9 +178,10 @@ function addControl(tree, { version, architecture }) {
   const lines = Object.entries(control).map(([name, value]) => `${name}: ${value}\n`);
   write(tree, "DEBIAN/control", lines.join(""));
   const sums = files
-    .filter((file) => lstatSync(join(tree, file)).isFile())
+    .filter((file) => file !== CONFIG && lstatSync(join(tree, file)).isFile())
     .map((file) => `${md5(join(tree, file))}  ${file}\n`);
   write(tree, "DEBIAN/md5sums", sums.join(""));
+  write(tree, "DEBIAN/conffiles", `/${CONFIG}\n`);
   for (const script of ["postinst", "prerm", "postrm"]) copyAs(join(PARTS, script), join(tree, "DEBIAN", script));
 }
 

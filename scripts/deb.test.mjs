@@ -74,6 +74,18 @@ describe.skipIf(!hasDpkg)(
       );
     });
 
+    it("brings a configuration that is its admin's to change, and that its own command finds valid", () => {
+      const root = join(folder, "configuration");
+      output("dpkg-deb", "-R", deb, root);
+
+      expect(readFileSync(join(root, "DEBIAN/conffiles"), "utf8")).toBe("/etc/lendbuf/agent.toml\n");
+      expect(readFileSync(join(root, "DEBIAN/md5sums"), "utf8")).not.toContain("agent.toml");
+      expect(output(join(root, "usr/bin/lendbuf"), "config", "check", join(root, "etc/lendbuf/agent.toml"))).toMatch(
+        /agent\.toml is valid: 0 accounts, 0 rules\.\n$/,
+      );
+      expect(readFileSync(join(PARTS, "lendbuf.service"), "utf8")).toContain(" --config /etc/lendbuf/agent.toml ");
+    });
+
     it("names the licences of what it brings", () => {
       const licences = output(
         "sh",

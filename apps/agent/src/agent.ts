@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Config } from "@lendbuf/config/config";
 import { raiseFileLimit } from "@lendbuf/native/addon";
 import type { AuditRow } from "@lendbuf/shared/audit";
 import { Accounts } from "./accounts/accounts.ts";
@@ -15,7 +16,6 @@ import { Broker } from "./broker/broker.ts";
 import { Buffers } from "./buffers/buffers.ts";
 import { Deadlines } from "./clock/deadlines.ts";
 import { Signal } from "./clock/signal.ts";
-import type { Config } from "./config.ts";
 import type { Core } from "./core.ts";
 import { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
@@ -31,6 +31,7 @@ import { createLog } from "./log.ts";
 import { AuditCopy } from "./monitoring/audit-copy.ts";
 import { Metrics } from "./monitoring/metrics.ts";
 import { Notify } from "./monitoring/notify.ts";
+import { Policy } from "./policy/policy.ts";
 import { beginDue } from "./reservations/begin.ts";
 import { Book } from "./reservations/book.ts";
 import { watchDrains } from "./revocation/drain.ts";
@@ -59,7 +60,11 @@ export interface Agent {
 }
 
 /** Puts the parts together and opens the doors. @throws AlreadyRunning; what a door that cannot be opened answers */
-export async function startAgent(config: Config, version: string): Promise<Agent> {
+export async function startAgent(
+  config: Config,
+  version: string,
+  readConfig: () => Config = () => config,
+): Promise<Agent> {
   const { stateDirectory } = config;
   const notify = new Notify(process.env);
   const closers: Closer[] = [];
@@ -71,7 +76,7 @@ export async function startAgent(config: Config, version: string): Promise<Agent
     const lock = new StateLock(stateDirectory, config.socketPath);
     closers.push(() => lock.release());
     takeLock(lock);
-    const { core, devices, auditCopy } = build(config, version, lock);
+    const { core, devices, auditCopy } = build({ config, version, readConfig }, lock);
     closers.push(
       () => core.clock.close(),
       () => auditCopy?.close(),
@@ -119,8 +124,7 @@ function makeStateFolder(directory: string): void {
 }
 
 function build(
-  config: Config,
-  version: string,
+  { config, version, readConfig }: Pick<Core, "config" | "version" | "readConfig">,
   lock: StateLock,
 ): { core: Core; devices: Devices; auditCopy: AuditCopy | null } {
   const { stateDirectory, durability } = config;
@@ -168,6 +172,7 @@ function build(
   });
   const core: Core = {
     config,
+    readConfig,
     log,
     clock,
     store,
@@ -184,6 +189,7 @@ function build(
     views: new Views(clock),
     scans: new Scans(() => ledger.live.values()),
     accounts,
+    policy: new Policy(store, config.rules),
     refusals: new Refusals(store, clock),
     sessions: new Sessions(store),
     tokens: new Tokens(store),
@@ -205,6 +211,7 @@ function build(
     audited,
     changed,
   };
+  ledger.onEnd = (record) => core.policy.held.add(record);
   ledger.onDeadline = (live) => onDeadline(core, live);
   return { core, devices, auditCopy };
 }
@@ -238,6 +245,7 @@ function watchStore(core: Core): void {
       core.ledger.learnNextId();
       core.buffers.load();
       core.accounts.load();
+      core.policy.load();
       for (const device of core.devices.values()) if (device.isReady) core.between.takeUp(device);
       core.sessions.load();
       core.tokens.load();

@@ -1,3 +1,4 @@
+import type { Config } from "@lendbuf/config/config";
 import type { Role } from "@lendbuf/shared/role";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Oidc } from "./accounts/oidc.ts";
@@ -9,13 +10,13 @@ import type { Between } from "./between/between.ts";
 import type { Buffers } from "./buffers/buffers.ts";
 import type { Deadline, Deadlines } from "./clock/deadlines.ts";
 import type { Signal } from "./clock/signal.ts";
-import type { Config } from "./config.ts";
 import type { Ledger } from "./delegations/ledger.ts";
 import type { Live } from "./delegations/live.ts";
 import type { Device } from "./devices/device.ts";
 import type { Drains } from "./devices/drains.ts";
 import type { Scans } from "./holders/scans.ts";
 import type { Log } from "./log.ts";
+import type { Policy } from "./policy/policy.ts";
 import type { Book } from "./reservations/book.ts";
 import type { ExportBook } from "./revocation/export-book.ts";
 import type { AuditSearch } from "./store/search.ts";
@@ -24,7 +25,10 @@ import type { Views } from "./wardens/views.ts";
 
 /** The parts of a running agent, as agent.ts puts them together. */
 export interface Core {
+  /** As it counts now: a part of it follows the file (configuration/reload.ts). */
   readonly config: Config;
+  /** What the file, the environment and the command line say at this moment. @throws ConfigError */
+  readonly readConfig: () => Config;
   readonly log: Log;
   readonly clock: Deadlines;
   readonly store: Store;
@@ -39,6 +43,7 @@ export interface Core {
   readonly views: Views;
   readonly scans: Scans;
   readonly accounts: Accounts;
+  readonly policy: Policy;
   readonly refusals: Refusals;
   readonly sessions: Sessions;
   readonly tokens: Tokens;

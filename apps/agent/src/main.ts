@@ -1,10 +1,12 @@
 import "./signals.ts"; // before all else
 import { lstatSync } from "node:fs";
+import { type Config, readConfig, USAGE } from "@lendbuf/config/config";
+import { ConfigError } from "@lendbuf/config/config-error";
+import { notesOn } from "@lendbuf/config/notes";
 import { isSystemError } from "@lendbuf/native/addon";
 import { type Agent, startAgent } from "./agent.ts";
 import { ForeignFolder } from "./broker/broker.ts";
-import { type Config, readConfig, USAGE } from "./config.ts";
-import { ConfigError } from "./config-error.ts";
+import { reload } from "./configuration/reload.ts";
 import { CertificateError } from "./http/certificate.ts";
 import { AlreadyRunning } from "./lock.ts";
 import { panic } from "./revocation/panic.ts";
@@ -13,9 +15,13 @@ import { onPanic, refuseInspector } from "./signals.ts";
 declare const VERSION: string;
 const version = typeof VERSION === "string" ? VERSION : "0.0.0";
 
+function configNow(): Config | "help" {
+  return readConfig(process.argv.slice(2), process.env, process.getuid!());
+}
+
 function configOrExit(): Config {
   try {
-    const config = readConfig(process.argv.slice(2), process.env, process.getuid!());
+    const config = configNow();
     if (config !== "help") return config;
     console.log(USAGE);
     process.exit(0);
@@ -42,7 +48,7 @@ function explain(cause: unknown, config: Config): string | undefined {
 
 async function start(config: Config): Promise<Agent> {
   try {
-    return await startAgent(config, version);
+    return await startAgent(config, version, () => configNow() as Config);
   } catch (cause) {
     const words = explain(cause, config);
     if (words === undefined) throw cause;
@@ -64,14 +70,19 @@ function dashboardLink(): string {
 const config = configOrExit();
 const agent = await start(config);
 let ending = false;
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    if (ending) return;
-    ending = true;
-    // SIGINT is meant: all ends. The others may be an upgrade's.
-    void agent.close(config.adoptMs > 0 && signal !== "SIGINT").then(() => process.exit(0));
-  });
+function endOnce(leave: boolean): void {
+  if (ending) return;
+  ending = true;
+  void agent.close(leave).then(() => process.exit(0));
 }
+// SIGINT is meant: all ends. The others may be an upgrade's.
+process.on("SIGINT", () => endOnce(false));
+process.on("SIGTERM", () => endOnce(config.adoptMs > 0));
+// A terminal that is closed ends what was started in it; a service is asked to read its configuration anew.
+process.on("SIGHUP", () => {
+  if (process.stdout.isTTY) endOnce(config.adoptMs > 0);
+  else if (!ending) void reload(agent.core, "agent SIGHUP").catch(() => {}); // the log has said why
+});
 const { core } = agent;
 onPanic(() => void panic(core, {}, "signal").catch((cause) => core.log.error({ cause }, "panic failed")));
 refuseInspector();
@@ -84,5 +95,6 @@ for (const device of core.devices.values()) {
 if (core.store.problem) console.log(`Nothing can be lent yet: ${core.store.problem}`);
 if (core.store.keptAside)
   console.log(`The database was corrupt. It was kept as ${core.store.keptAside}; the books begin anew.`);
+for (const note of notesOn(config)) console.log(`Note: ${note}`);
 console.log(`Dashboard: ${dashboardLink()}`);
 console.log(`Ready: socket ${config.socketPath}`);

@@ -265,7 +265,7 @@ function childrenOf(pid: number): number[] {
 /** Ours without what would lead the agent elsewhere. */
 function environment(more: Record<string, string>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("LENDBUF_") || name === "LENDBUF_WARDEN");
-  return { ...Object.fromEntries(own), ...more };
+  return { ...Object.fromEntries(own), LENDBUF_CONFIG: "none", ...more }; // whatever this host's own agent has
 }
 
 async function within<T>(ms: number, promise: Promise<T>, words: () => string): Promise<T> {

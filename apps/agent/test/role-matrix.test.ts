@@ -64,6 +64,11 @@ const SAMPLES: { [M in Method]: Input<M> & object } = {
   "accounts.update": { name: "none" },
   "accounts.remove": { name: "none" },
   "accounts.setPassword": { password: null },
+  "policy.list": {},
+  "policy.define": { name: "none", who: ["nobody"] },
+  "policy.remove": { name: "none" },
+  "policy.explain": { buffer: "none" },
+  "config.reload": {},
 };
 
 const METHODS = Object.keys(INPUTS) as Method[];
@@ -145,6 +150,7 @@ const ON_OTHERS: Partial<Record<Method, () => Promise<object>>> = {
   "sessions.end": async () => ({ id: (await signInAsAlice()).id }),
   "tokens.create": async () => ({ account: "alice", name: "one" }),
   "accounts.setPassword": async () => ({ account: "member", password: null }), // it ends their sessions
+  "policy.explain": async () => ({ buffer: "sim0/ch0", account: "alice" }),
   "tokens.remove": async () => ({ id: (await ask("alice", "tokens.create", { name: "one" })).json.result.data.id }),
 };
 

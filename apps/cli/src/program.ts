@@ -8,6 +8,7 @@ import { addBuffers } from "./commands/buffers.ts";
 import { addCall } from "./commands/call.ts";
 import { addClaim } from "./commands/claim.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addConfig } from "./commands/config.ts";
 import { addDefine } from "./commands/define.ts";
 import { addDelegate } from "./commands/delegate.ts";
 import { addDelegations } from "./commands/delegations.ts";
@@ -26,6 +27,7 @@ import { addMan } from "./commands/man.ts";
 import { addPanic } from "./commands/panic.ts";
 import { addPeek } from "./commands/peek.ts";
 import { addPoke } from "./commands/poke.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addRead } from "./commands/read.ts";
 import { addRelease } from "./commands/release.ts";
 import { addReservations } from "./commands/reservations.ts";
@@ -90,7 +92,19 @@ export function buildProgram(): Command {
   for (const add of [addExec, addDelegate, addClaim, addExtend, addHandOver, addReserve, addSync, addRelease])
     add(program);
   program.commandsGroup("Operate:");
-  for (const add of [addRevoke, addPanic, addDefine, addUndefine, addLift, addPeek, addPoke, addDevice, addAccount])
+  for (const add of [
+    addRevoke,
+    addPanic,
+    addDefine,
+    addUndefine,
+    addLift,
+    addPeek,
+    addPoke,
+    addDevice,
+    addAccount,
+    addPolicy,
+    addConfig,
+  ])
     add(program);
   program.commandsGroup("Come in over HTTP:");
   for (const add of [addLogin, addSession, addToken]) add(program);

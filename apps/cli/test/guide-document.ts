@@ -35,7 +35,7 @@ function stepsOf(info: string, text: string, line: number): GuideStep[] {
   const [language, ...words] = info.split(" with ")[0]!.split(" ");
   const needs = info.split(" with ")[1];
   const inBackground = words[0] === "background";
-  if (language === "ini") return [];
+  if (language === "ini" || language === "toml") return [];
   if (language === "sh" && words[0] === "elsewhere") return [{ line, kind: "elsewhere", text }];
   if (language === "sh") return [{ line, kind: inBackground ? "background" : "run", text, needs }];
   if (language === "text") return [{ line, kind: inBackground ? "shown background" : "shown", text, needs }];

@@ -65,6 +65,11 @@ const COMMANDS: Record<Method, string> = {
   "accounts.update": "account set alice --role operator",
   "accounts.remove": "account remove alice",
   "accounts.setPassword": "account password --remove",
+  "policy.list": "policy list",
+  "policy.define": "policy define students --who role:viewer --max-lease 2h",
+  "policy.remove": "policy remove students",
+  "policy.explain": "policy explain uid:0 sim0/ch0",
+  "config.reload": "config reload",
 };
 
 describe("every method of the agent has a command", () => {
@@ -94,6 +99,7 @@ const EXPECTED: Partial<Record<Method, [unknown, number]>> = {
   "delegations.handOver": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "delegations.sync": [expect.stringMatching(/^lendbuf: Delegation \d+ is /), 5],
   "reservations.cancel": [expect.stringMatching(/^lendbuf: There is no reservation 99/), 4],
+  "config.reload": [expect.stringMatching(/^lendbuf: This agent was started without a configuration file/), 8],
   "sessions.end": ['lendbuf: There is no session "no-such" of yours.\n', 4],
   "tokens.remove": ['lendbuf: There is no token "no-such" of yours.\n', 4],
 };

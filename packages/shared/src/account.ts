@@ -1,4 +1,5 @@
 import type { Role } from "./role.ts";
+import type { Source } from "./rule.ts";
 
 export const ACCOUNT_KINDS = ["person", "service"] as const;
 export type AccountKind = (typeof ACCOUNT_KINDS)[number];
@@ -20,6 +21,8 @@ export interface Account {
   uids: number[];
   /** So is whoever is in one of these groups there, unless an account names its uid. */
   groups: string[];
+  /** One that stands in the configuration file is changed there alone. */
+  source: Source;
   /** Has no way in. */
   disabled: boolean;
   /** Wall-clock milliseconds. */

@@ -23,6 +23,7 @@ import { EXPORTERS } from "./exporter.ts";
 import type { DmaBuf, Holders, Visibility } from "./holder.ts";
 import type { Reservation } from "./reservation.ts";
 import { ROLES, SCOPES } from "./role.ts";
+import { BUFFER_PATTERN, type Explanation, type Reloaded, RULE_NAME, type Rule, WHO } from "./rule.ts";
 import type { Identity, LoginLink, Session, Token } from "./session.ts";
 import type { Status } from "./status.ts";
 
@@ -90,6 +91,13 @@ const AuditFields = {
 };
 /** Wall-clock milliseconds: from then on, and before then. */
 const Span = { from: At.optional(), to: At.optional() };
+
+const MAX_PATTERNS = 64;
+const Who = z
+  .string()
+  .regex(WHO, "who is written *, alice, ci-*, role:member or group:lab, with ! before it for all but these");
+const RuleName = z.string().regex(RULE_NAME, "a small letter, then small letters, digits and . _ -, 64 at most");
+const Choice = z.boolean().nullable().default(null);
 
 const RequestFields = {
   buffer: Name,
@@ -327,6 +335,39 @@ export const INPUTS = {
     /** The one before, where it is one's own. */
     current: z.string().max(PASSWORD_LENGTH.most).optional(),
   }),
+  "policy.list": z.strictObject({ cursor: z.string().max(64).optional(), limit: Limit }).prefault({}),
+  /** In place of one of the same name, which keeps its place, or after all others. */
+  "policy.define": z.strictObject({
+    name: RuleName,
+    who: z.array(Who).min(1).max(MAX_PATTERNS).default(["*"]),
+    buffers: z
+      .array(
+        z
+          .string()
+          .regex(BUFFER_PATTERN, "buffers are written *, fpga/* or sim0/ch?, with ! before it for all but these"),
+      )
+      .min(1)
+      .max(MAX_PATTERNS)
+      .default(["*"]),
+    /** Only buffers that have one of these. */
+    tags: z.array(Tag).max(MAX_PATTERNS).default([]),
+    allow: Choice,
+    mayQueue: Choice,
+    mayExtend: Choice,
+    allowIrrevocable: Choice,
+    maxLeaseMs: LeaseMs.nullable().default(null),
+    maxPerWeekMs: LeaseMs.nullable().default(null),
+    maxAtOnce: z.int().min(0).max(1_000_000).nullable().default(null),
+    /** Whose delegations of these buffers they may end by force. */
+    mayRevoke: z.array(Who).max(MAX_PATTERNS).default([]),
+  }),
+  "policy.remove": z.strictObject({ name: RuleName }),
+  /** What the rules answer for an account and a buffer. For whom: operators for everybody; else the caller. */
+  "policy.explain": z.strictObject({ buffer: Name, account: AccountName.optional() }),
+  /** Reads the configuration file anew: all of it, or where anything is wrong with it nothing. */
+  "config.reload": z
+    .strictObject({ /** Only say what it would change. */ check: z.boolean().default(false) })
+    .prefault({}),
 } as const satisfies Record<string, z.ZodType>;
 
 export interface Page<T, Cursor> {
@@ -455,6 +496,11 @@ interface Outputs {
   "accounts.update": Account;
   "accounts.remove": null;
   "accounts.setPassword": null;
+  "policy.list": Page<Rule, string>;
+  "policy.define": Rule;
+  "policy.remove": null;
+  "policy.explain": Explanation;
+  "config.reload": Reloaded;
 }
 
 export type Method = keyof typeof INPUTS;

@@ -19,6 +19,13 @@ export function defaultStateDirectory(environment: Environment, uid: number): st
   return `${environment.XDG_STATE_HOME ?? `${environment.HOME ?? `/tmp/lendbuf-${uid}`}/.local/state`}/lendbuf`;
 }
 
+/** Where an agent of this uid finds its configuration unless told otherwise; null: nowhere. */
+export function defaultConfigPath({ XDG_CONFIG_HOME, HOME }: Environment, uid: number): string | null {
+  if (uid === 0) return "/etc/lendbuf/agent.toml";
+  if (XDG_CONFIG_HOME) return `${XDG_CONFIG_HOME}/lendbuf/agent.toml`;
+  return HOME ? `${HOME}/.config/lendbuf/agent.toml` : null; // never in a folder that others can write, as /tmp
+}
+
 const SYSTEM_SOCKET = "/run/lendbuf/agent.sock";
 
 function userRuntimeDirectory(environment: Environment, uid: number): string {

@@ -49,6 +49,7 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "delegations.sync": { role: "member" },
   "delegations.handOver": OWN,
   "delegations.release": OWN,
+  /** And where a rule of the policy says so, that of others. */
   "delegations.revoke": OWN,
   "delegations.revokeAll": OPERATOR,
   "delegations.holders": OWN,
@@ -75,6 +76,11 @@ export const PERMISSIONS: { readonly [M in Method]: Permission } = {
   "accounts.update": ADMIN,
   "accounts.remove": ADMIN,
   "accounts.setPassword": OWN_WAYS_IN,
+  "policy.list": VIEWER,
+  "policy.define": ADMIN,
+  "policy.remove": ADMIN,
+  "policy.explain": { role: "viewer", others: "operator" },
+  "config.reload": ADMIN,
 };
 
 /** Null: somebody who has no way in. */

@@ -60,6 +60,11 @@ export const PROCEDURES: { readonly [M in Method]: Kind<M> } = {
   "accounts.update": "mutation",
   "accounts.remove": "mutation",
   "accounts.setPassword": "mutation",
+  "policy.list": "query",
+  "policy.define": "mutation",
+  "policy.remove": "mutation",
+  "policy.explain": "query",
+  "config.reload": "mutation",
 };
 
 export function isMethod(text: string): text is Method {

@@ -10,12 +10,16 @@ export interface Defaults {
   readonly others: Role | null;
   /** By the name of a group of this host; the greatest counts. */
   readonly groupRoles: ReadonlyMap<string, Role>;
+  /** Those that stand in the configuration file; they count before those that admins made. */
+  readonly accounts: readonly Account[];
 }
 
-/** Who there is: accounts that admins made, and each uid of this host that none of them names, as `uid:1000`. */
+/** Who there is: accounts of the configuration file, those that admins made, and each uid of this host that none of them names, as `uid:1000`. */
 export class Accounts {
   readonly #store: Store;
   readonly #defaults: Defaults;
+  readonly #stored = new Map<string, Account>();
+  /** Of all that count. */
   readonly #byName = new Map<string, Account>();
   readonly #byUid = new Map<number, Account>();
 
@@ -27,9 +31,24 @@ export class Accounts {
 
   /** Takes up those that the store knows: at start, and when it could be opened at last. */
   load(): void {
-    if (this.#store.unwritten > 0) return; // it does not know yet who was taken away meanwhile
-    for (const { definition } of this.#store.all<{ definition: string }>("SELECT definition FROM accounts"))
-      this.#keep(JSON.parse(definition) as Account);
+    // Where something is unwritten, it does not know yet who was taken away meanwhile.
+    if (this.#store.unwritten === 0)
+      for (const { definition } of this.#store.all<{ definition: string }>("SELECT definition FROM accounts")) {
+        const account: Account = { ...(JSON.parse(definition) as Account), source: "store" };
+        this.#stored.set(account.name, account);
+      }
+    this.settle();
+  }
+
+  /** Who counts, now that the file or the store says something else. An account of the file hides one of the same name. */
+  settle(): void {
+    this.#byName.clear();
+    this.#byUid.clear();
+    for (const account of [...this.#stored.values(), ...this.#defaults.accounts])
+      this.#byName.set(account.name, account);
+    const from = (source: Account["source"]) => [...this.#byName.values()].filter((one) => one.source === source);
+    for (const account of [...from("store"), ...from("config")])
+      for (const uid of account.uids) this.#byUid.set(uid, account);
   }
 
   /** In order of their names. */
@@ -42,6 +61,16 @@ export class Accounts {
     const account = this.#byName.get(name);
     if (account) return account;
     throw new AgentError("NOT_FOUND", `There is no account "${name}". \`lendbuf account list\` lists them.`);
+  }
+
+  /** The one that names a uid; undefined where none does. */
+  ofUid(uid: number): string | undefined {
+    return this.#byUid.get(uid)?.name;
+  }
+
+  /** Whether an admin made one of this name that lets somebody in. */
+  isStored(name: string): boolean {
+    return this.#stored.get(name)?.disabled === false;
   }
 
   /** The account of a process: by its uid, else by its groups, else one that is named like the uid. */
@@ -63,6 +92,17 @@ export class Accounts {
     const { others, groupRoles } = this.#defaults;
     if (groupRoles.size === 0) return others;
     return greatest([others, ...rolesOf(groupRoles, gids ?? groupsOf(uid))]);
+  }
+
+  /** Whether an account is of a group of this host: by name, as its uids are, or as its groups. */
+  isIn(account: string, group: string): boolean {
+    const named = this.#byName.get(account);
+    const uid = uidOf(account);
+    const uids = named?.uids ?? (uid === undefined ? [] : [uid]);
+    const gid = gidOf(group);
+    return (
+      (named?.groups.includes(group) ?? false) || uids.some((one) => gid !== undefined && groupsOf(one).includes(gid))
+    );
   }
 
   /** The account that somebody means, who may also write `uid:1000` or the login name of one. @throws AgentError NOT_FOUND */
@@ -89,17 +129,28 @@ export class Accounts {
     return this.#define(account, actor);
   }
 
-  /** @throws AgentError NOT_FOUND, ALREADY_EXISTS, BAD_INPUT, STORE_READ_ONLY */
+  /** @throws AgentError NOT_FOUND, NOT_ALLOWED, ALREADY_EXISTS, BAD_INPUT, STORE_READ_ONLY */
   update(name: string, patch: Partial<Account>, actor: string): Account {
-    return this.#define({ ...this.get(name), ...patch }, actor);
+    return this.#define({ ...this.#changeable(name), ...patch }, actor);
   }
 
-  /** @throws AgentError NOT_FOUND, STORE_READ_ONLY */
+  /** @throws AgentError NOT_FOUND, NOT_ALLOWED, STORE_READ_ONLY */
   remove(name: string, actor: string): void {
-    const account = this.get(name);
+    this.#changeable(name);
     // Taking a way in away never waits for the store.
     this.#store.recordLater({ at: Date.now(), actor, action: "account.removed", account: name, detail: {} });
-    this.#drop(account);
+    this.#stored.delete(name);
+    this.settle();
+  }
+
+  /** @throws AgentError NOT_FOUND, NOT_ALLOWED */
+  #changeable(name: string): Account {
+    const account = this.get(name);
+    if (account.source === "store") return account;
+    throw new AgentError(
+      "NOT_ALLOWED",
+      `Account "${name}" stands in the agent's configuration file. Change it there, then \`lendbuf config reload\`.`,
+    );
   }
 
   #define(account: Account, actor: string): Account {
@@ -110,9 +161,8 @@ export class Accounts {
     const draft = { at: Date.now(), actor, action: "account.defined", account: account.name, detail: account };
     if (account.disabled) this.#store.recordLater(draft);
     else this.#store.record(draft);
-    const before = this.#byName.get(account.name);
-    if (before) this.#drop(before);
-    this.#keep(account);
+    this.#stored.set(account.name, account);
+    this.settle();
     return account;
   }
 
@@ -128,16 +178,6 @@ export class Accounts {
         "ALREADY_EXISTS",
         `uid ${uid} is account "${other.name}" already. Take it away there first: lendbuf account set.`,
       );
-  }
-
-  #keep(account: Account): void {
-    this.#byName.set(account.name, account);
-    for (const uid of account.uids) this.#byUid.set(uid, account);
-  }
-
-  #drop(account: Account): void {
-    this.#byName.delete(account.name);
-    for (const uid of account.uids) this.#byUid.delete(uid);
   }
 }
 

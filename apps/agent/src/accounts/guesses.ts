@@ -41,6 +41,12 @@ export class Guesses {
     this.#failures.set(key, { count: isRecent ? before.count + 1 : 1, at: now });
   }
 
+  /** It was one: the delay begins with the answer, however long that took. */
+  confirm(key: string): void {
+    const failed = this.#failures.get(key);
+    if (failed) failed.at = this.#clock.now();
+  }
+
   /** It was none after all. */
   takeBack(key: string): void {
     const failed = this.#failures.get(key);

@@ -1,6 +1,6 @@
+import type { OidcChoice } from "@lendbuf/config/oidc-config";
 import { ACCOUNT_NAME } from "@lendbuf/shared/account";
 import { atLeast, type Role } from "@lendbuf/shared/role";
-import type { OidcChoice } from "../oidc-config.ts";
 import type { Accounts } from "./accounts.ts";
 import { uidOfName } from "./host-users.ts";
 
@@ -38,7 +38,7 @@ function create(
     throw new NotLetIn(
       `"${name}" is a user of the agent's host, for whom an admin makes the account: lendbuf account create ${name} --uid N.`,
     );
-  const account = { name, role, uids: [], groups: [], disabled: false, createdAt: Date.now() };
+  const account = { name, role, uids: [], groups: [], disabled: false, source: "store", createdAt: Date.now() };
   accounts.create({ ...account, kind: "person" }, `${name} oidc`);
   return name;
 }

@@ -1,7 +1,7 @@
+import type { OidcChoice } from "@lendbuf/config/oidc-config";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Configuration, IDToken } from "openid-client";
 import type { Log } from "../log.ts";
-import type { OidcChoice } from "../oidc-config.ts";
 import type { Accounts } from "./accounts.ts";
 import { accountOf, NotLetIn } from "./oidc-person.ts";
 import { fitsHash, hashSecret, newSecret } from "./secret.ts";

@@ -83,7 +83,7 @@ export class Passwords {
       throw cause;
     });
     if (!fits || !row || this.#accounts.roleOf(row.account) === null || this.versionOf(row.account) !== row.hash)
-      return { state: "wrong" };
+      return this.#wrong(pair, any);
     this.#guesses.forget(pair);
     this.#guesses.takeBack(any);
     await this.#renew(row, password, source);
@@ -108,6 +108,11 @@ export class Passwords {
     if (!this.has(account)) return;
     this.#untold.set(account, actor);
     this.#tellRemoved(account, actor);
+  }
+
+  #wrong(...keys: string[]): Checked {
+    for (const key of keys) this.#guesses.confirm(key);
+    return { state: "wrong" };
   }
 
   /** Only at a login is the password there to be hashed at today's cost. */

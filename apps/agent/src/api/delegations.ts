@@ -14,6 +14,7 @@ import { type Live, viewOf, viewOfRecord } from "../delegations/live.ts";
 import { request } from "../delegations/request.ts";
 import { sync } from "../delegations/sync.ts";
 import { holdersOf } from "../holders/holders-of.ts";
+import { mayRevokeBy } from "../policy/decide.ts";
 import { blastRadius, idsOf } from "../revocation/blast-radius.ts";
 import { end, ended } from "../revocation/end.ts";
 import { panic } from "../revocation/panic.ts";
@@ -124,7 +125,7 @@ export const delegationsRouter = router({
       const now: Live[] = [];
       for (const live of lives.values()) {
         if (live && noticeMs > 0 && live.record.state === "active")
-          announce(core, live, noticeMs, caller.isOperator ? "operator" : "released", caller.actor);
+          announce(core, live, noticeMs, isByForce(live, caller) ? "operator" : "released", caller.actor);
         else if (live) now.push(live);
       }
       endCollateral(ctx, now, deviceWide);
@@ -183,6 +184,10 @@ function visible(core: Core, caller: Caller, id: number): Delegation {
 
 /** @throws AgentError NOT_FOUND, NOT_YOURS */
 function touchable(core: Core, caller: Caller, method: Method, id: number): Delegation {
+  if (method === "delegations.revoke") {
+    const wanted = core.ledger.view(id);
+    if (mayRevokeBy(core, caller.account, wanted)) return wanted;
+  }
   const delegation = visible(core, caller, id);
   const { account } = delegation;
   if (mayTouch(caller, method, account)) return delegation;
@@ -225,15 +230,28 @@ function endCollateral(ctx: Context, lives: readonly Live[], deviceWide: boolean
   end(core, others, "collateral", caller.actor);
 }
 
-/** By force if an operator revokes; otherwise its own account gives it back. */
+/** An operator ends by force whatever they end, others what is not their own, as a rule lets them. */
+function isByForce({ record }: Live, { isOperator, account }: Caller): boolean {
+  return isOperator || record.account !== account;
+}
+
+/** What is not revoked by force its own account gives back. */
 async function endNow(core: Core, lives: readonly Live[], caller: Caller, how: "revoke" | "give back"): Promise<void> {
-  const byForce = how === "revoke" && caller.isOperator;
   const isActive = ({ record }: Live) => record.state === "active";
-  end(core, lives.filter(isActive), byForce ? "operator" : "released", caller.actor);
+  const byForce = how === "revoke" ? lives.filter((live) => isByForce(live, caller)) : [];
+  const others = lives.filter((live) => !byForce.includes(live));
+  end(core, byForce.filter(isActive), "operator", caller.actor);
+  end(core, others.filter(isActive), "released", caller.actor);
   end(
     core,
-    lives.filter((live) => !isActive(live)),
-    byForce ? "operator" : "withdrawn",
+    byForce.filter((live) => !isActive(live)),
+    "operator",
+    caller.actor,
+  );
+  end(
+    core,
+    others.filter((live) => !isActive(live)),
+    "withdrawn",
     caller.actor,
   );
   await ended(core, lives, core.config.confirmMs);

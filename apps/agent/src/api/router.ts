@@ -3,9 +3,11 @@ import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { accountsRouter } from "./accounts.ts";
 import { auditRouter } from "./audit.ts";
 import { buffersRouter } from "./buffers.ts";
+import { configRouter } from "./config.ts";
 import { delegationsRouter } from "./delegations.ts";
 import { devicesRouter } from "./devices.ts";
 import { hostRouter } from "./host.ts";
+import { policyRouter } from "./policy.ts";
 import { reservationsRouter } from "./reservations.ts";
 import { sessionsRouter, tokensRouter } from "./sessions.ts";
 import { statusRouter } from "./status.ts";
@@ -23,6 +25,8 @@ export const appRouter = router({
   sessions: sessionsRouter,
   tokens: tokensRouter,
   accounts: accountsRouter,
+  policy: policyRouter,
+  config: configRouter,
 });
 
 export type AppRouter = typeof appRouter;

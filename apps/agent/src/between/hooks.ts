@@ -1,5 +1,5 @@
+import type { Hook, HookEvent } from "@lendbuf/config/hook-definitions";
 import type { Live } from "../delegations/live.ts";
-import type { Hook, HookEvent } from "../hook-definitions.ts";
 import type { Log } from "../log.ts";
 import { type Outcome, runHook } from "./run-hook.ts";
 

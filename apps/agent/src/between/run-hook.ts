@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { Hook } from "@lendbuf/config/hook-definitions";
 import { hookPath } from "@lendbuf/native/build";
-import type { Hook } from "../hook-definitions.ts";
 
 /** How a hook went. */
 export interface Outcome {

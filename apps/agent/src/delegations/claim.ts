@@ -6,6 +6,7 @@ import type { Buffer } from "../buffers/buffer.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Caller, Core } from "../core.ts";
 import { watchIdle } from "../holders/idle.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { end, revokeOldExport } from "../revocation/end.ts";
 import { alreadyEnded } from "./already-ended.ts";
 import { tellDeadline } from "./deadline.ts";
@@ -36,13 +37,15 @@ export async function claim(
       `Delegation ${id} still waits in line, at place ${live.target.queue.indexOf(live) + 1}. Follow it until it is offered.`,
     );
   if (outcome === "ENDED") throw alreadyEnded(core, id);
+  const leaseMs = live.leaseEndsAt === null ? live.record.leaseMs : live.leaseEndsAt - core.clock.now();
+  checkPolicy(core, account, live.target, { use: "borrow", leaseMs }, live); // which may have changed since it was asked for
   if (live.record.state === "offered") checkDrained(live.target.device);
   else await replaceOldExport(core, live);
 
   if (core.between.isBusy(live.target)) await core.between.settled(live.target);
   if (outcomeOf("claim", live.record.state) !== "active") throw alreadyEnded(core, id);
   checkPresent(claimant);
-  const chosen = choose(core, live.target, live.record.exporter);
+  const chosen = choose(core, account, live.target, live.record.exporter);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: "delegation.claimed",
@@ -63,7 +66,7 @@ export async function borrow(
   checkPresent(claimant);
   const { target, fields, free: isNext } = consider(core, caller, wish, 0);
   if (isNext) {
-    const chosen = choose(core, target, fields.exporter);
+    const chosen = choose(core, fields.account, target, fields.exporter);
     const active = activation(core, fields, claimant, chosen);
     const live = core.ledger.create({ ...fields, ...active }, target, {
       actor: caller.actor,
@@ -104,13 +107,13 @@ function checkPresent(claimant: Claimant): void {
 type Chosen = Pick<LiveExport, "warden" | "exporter" | "id">;
 
 /** @throws AgentError DEVICE_LOST, UNSUPPORTED, NOT_ALLOWED */
-function choose(core: Core, target: Buffer<Live>, wanted: Exporter | null): Chosen {
+function choose(core: Core, account: string, target: Buffer<Live>, wanted: Exporter | null): Chosen {
   const { device, between } = target;
   if (between.hold)
     throw new AgentError("NOT_READY", `${heldWords(target.name, between.hold)} Claim again when that is done.`);
   const warden = device.readyWarden();
   const exporter = device.exporter(wanted);
-  checkRevocable(core, target, exporter);
+  checkRevocable(core, account, target, exporter);
   return { warden, exporter, id: warden.nextExportId() };
 }
 

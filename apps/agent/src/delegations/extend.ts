@@ -4,6 +4,7 @@ import { formatDuration } from "@lendbuf/shared/duration";
 import { AgentError } from "@lendbuf/shared/errors";
 import { firstInTheWay } from "../buffers/ahead.ts";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { tellDeadline } from "./deadline.ts";
 import { runOut } from "./lease.ts";
 import type { Live } from "./live.ts";
@@ -27,6 +28,7 @@ export function extend(core: Core, caller: Caller, live: Live, { byMs, shorten =
     );
   const left = live.leaseEndsAt - core.clock.now();
   const added = byMs < 0 ? checkShorter(id, left, byMs, shorten) : addable(core, live, left, byMs, shorten);
+  if (added > 0) checkPolicy(core, live.record.account, live.target, { use: "extend", leaseMs: left + added }, live);
   core.ledger.grant(live, {
     actor: caller.actor,
     action: byMs < 0 ? "delegation.shortened" : "delegation.extended",

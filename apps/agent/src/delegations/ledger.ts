@@ -24,6 +24,9 @@ export class Ledger {
   readonly changed: Signal;
   /** A time of this delegation has come: its offer's, its notice's or its lease's end. */
   onDeadline: (live: Live) => void = () => {};
+  /** One has ended; it may not be on disk yet. */
+  onEnd: (record: Record) => void = () => {};
+  readonly #byAccount = new Map<string, Set<Live>>();
   /** Some of them were decided upon. */
   onChange: (lives: readonly Live[], change: Pick<Change, "action" | "patch">) => void = () => {};
   /** How many live ones each account has. */
@@ -42,6 +45,11 @@ export class Ledger {
   /** Ids go on after the highest that the store knows; asked again when a store could be opened at last. */
   learnNextId(): void {
     this.#nextId = Math.max(this.#nextId, lastId(this.#store) + 1);
+  }
+
+  /** Those of an account. */
+  of(account: string): Iterable<Live> {
+    return this.#byAccount.get(account) ?? [];
   }
 
   countOf(account: string): { total: number; waiting: number } {
@@ -64,6 +72,10 @@ export class Ledger {
   add(live: Live): void {
     live.target.changes++;
     this.live.set(live.record.id, live);
+    const { account } = live.record;
+    const own = this.#byAccount.get(account);
+    if (own) own.add(live);
+    else this.#byAccount.set(account, new Set([live]));
     this.#count(live.record, 1);
     this.#place(live);
   }
@@ -140,7 +152,8 @@ export class Ledger {
     }
     this.#count(record, -1);
     Object.assign(record, patch);
-    if (!isFinal(next)) this.#count(record, 1);
+    if (isFinal(next)) this.onEnd(record);
+    else this.#count(record, 1);
     this.#place(live);
   }
 
@@ -172,6 +185,9 @@ export class Ledger {
     live.deadline?.cancel();
     live.deadline = null;
     this.live.delete(live.record.id);
+    const own = this.#byAccount.get(live.record.account);
+    own?.delete(live);
+    if (own?.size === 0) this.#byAccount.delete(live.record.account);
   }
 
   #tell(lives: readonly Live[]): void {

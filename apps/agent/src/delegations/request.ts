@@ -7,6 +7,7 @@ import { accountFor } from "../accounts/permission.ts";
 import { firstInTheWay, leaseThatFits } from "../buffers/ahead.ts";
 import type { Buffer } from "../buffers/buffer.ts";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { checkRevocable } from "./irrevocable.ts";
 import { BLANK, type Live, type Record } from "./live.ts";
 import { preempt } from "./preempt.ts";
@@ -54,12 +55,13 @@ export function consider(
   const share = checkAccess(target, wish);
   const priority = priorityOf(core, caller, wish);
   checkLease(core, wish.leaseMs);
-  checkExporter(core, target, wish.exporter);
+  checkExporter(core, account, target, wish.exporter);
   const now = Date.now();
   const wanted = { account, share, leaseMs: wish.leaseMs, shorten: wish.shorten ?? false };
   const fits = leaseThatFits(target.reservations, wanted, now, now + beginsWithinMs);
   const isNext = isFree(target, share, now);
   const free = isNext && fits !== null;
+  checkPolicy(core, account, target, { use: free || !wish.wait ? "borrow" : "queue", leaseMs: wish.leaseMs });
   checkLimits(core, account, !free);
   if (!free && !wish.wait) {
     target.device.readyWarden();
@@ -136,8 +138,8 @@ export function checkAccess(target: Buffer<Live>, { access, share }: Pick<Wish, 
 }
 
 /** Whoever waits in line for a device that is not there yet hears of it at the claim. */
-function checkExporter(core: Core, target: Buffer<Live>, wanted: Exporter | null): void {
-  if (target.device.isReady) checkRevocable(core, target, target.device.exporter(wanted));
+function checkExporter(core: Core, account: string, target: Buffer<Live>, wanted: Exporter | null): void {
+  if (target.device.isReady) checkRevocable(core, account, target, target.device.exporter(wanted));
 }
 
 export function checkLimits(core: Core, account: string, waits: boolean): void {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import type { DeviceChoice } from "@lendbuf/config/config";
 import type { Deadline, Deadlines } from "../clock/deadlines.ts";
-import type { DeviceChoice } from "../config.ts";
 import { hear } from "../wardens/last-word.ts";
 import { dismiss, forgetWord, type KnownWarden, knownWardens } from "../wardens/succession.ts";
 import { Device, type DeviceHandlers, type DeviceOptions } from "./device.ts";

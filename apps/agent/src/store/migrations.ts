@@ -179,4 +179,19 @@ export const MIGRATIONS: readonly string[] = [
     must_change INTEGER NOT NULL  -- somebody else chose it
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- In the order in which they came: one that is defined anew keeps its place. Carried over they are one entry, for their order's sake.
+  CREATE TABLE rules (name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL) STRICT;
+  CREATE TRIGGER audit_rule_defined AFTER INSERT ON audit WHEN NEW.action = 'rule.defined' BEGIN
+    INSERT INTO rules VALUES (json_extract(NEW.detail, '$.name'), NEW.detail)
+    ON CONFLICT (name) DO UPDATE SET definition = excluded.definition;
+  END;
+  CREATE TRIGGER audit_rule_removed AFTER INSERT ON audit WHEN NEW.action = 'rule.removed' BEGIN
+    DELETE FROM rules WHERE name = json_extract(NEW.detail, '$.name');
+  END;
+  CREATE TRIGGER audit_rules_carried AFTER INSERT ON audit WHEN NEW.action = 'rules.carried' BEGIN
+    DELETE FROM rules;
+    INSERT INTO rules SELECT json_extract(value, '$.name'), value FROM json_each(NEW.detail, '$.rules') ORDER BY key;
+  END;
+  `,
 ];

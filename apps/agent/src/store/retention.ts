@@ -6,7 +6,8 @@ import type { Draft, Store } from "./store.ts";
 const STEP = 200;
 
 /** Entries that only tell of others that went: for their sake alone nothing need go. */
-const BOOKKEEPING = "('audit.anchored', 'delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried')";
+const BOOKKEEPING =
+  "('audit.anchored', 'delegation.carried', 'buffer.carried', 'hold.carried', 'account.carried', 'rules.carried')";
 
 /**
  * Drops the entries that are older than all of `before`, with the records of the delegations that ended then. First what lives on is
@@ -23,6 +24,7 @@ export async function dropOld(store: Store, before: number, live: Iterable<numbe
   await carryNamed(store, cut, "account", "SELECT name, definition FROM accounts", (name) => ({ account: name }));
   await carryNamed(store, cut, "hold", HOLDS, (name) => ({ buffer: name }));
   carryHooks(store);
+  carryRules(store);
   const detail = { ...cut, from: store.tail, before, lastId: lastId(store) };
   store.record({ at: Date.now(), actor: "agent", action: "audit.anchored", detail });
   return dropped + (await sweep(store));
@@ -93,6 +95,13 @@ function carryHooks(store: Store): void {
   const rows = store.all<{ ended: string }>("SELECT ended FROM pending_hooks ORDER BY delegation");
   const ended = rows.map((row) => JSON.parse(row.ended) as object);
   if (ended.length > 0) store.record({ at: Date.now(), actor: "agent", action: "hooks.pending", detail: { ended } });
+}
+
+/** All in one entry: their order counts. */
+function carryRules(store: Store): void {
+  const rows = store.all<{ definition: string }>("SELECT definition FROM rules ORDER BY rowid");
+  const rules = rows.map(({ definition }) => JSON.parse(definition) as object);
+  if (rules.length > 0) store.record({ at: Date.now(), actor: "agent", action: "rules.carried", detail: { rules } });
 }
 
 async function carryNamed(

@@ -17,6 +17,7 @@ const COLUMNS: readonly Column<Account>[] = [
   { title: "NAME", cell: ({ name }) => name },
   { title: "ROLE", cell: ({ role, disabled }) => (disabled ? `${role}, disabled` : role) },
   { title: "KIND", cell: ({ kind }) => kind, leaveOut: 2 },
+  { title: "FROM", cell: ({ source }) => source, leaveOut: 3 },
   { title: "UIDS", cell: ({ uids }) => uids.join(" ") },
   { title: "GROUPS", cell: ({ groups }) => groups.join(" "), leaveOut: 1 },
 ];
@@ -89,7 +90,7 @@ export function addAccount(program: Command): void {
 function addListing(command: Command): void {
   command
     .command("list")
-    .description("the accounts that admins made")
+    .description("the accounts that admins made, and those of the configuration file")
     .action((_options, self: Command) =>
       withAgent(self, async (agent, { json }) => {
         const empty = "No accounts. Users of the agent's host come in as uid:1000 and the like.";

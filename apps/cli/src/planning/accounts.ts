@@ -24,9 +24,12 @@ export async function liveOfAccount(agent: Calls, account: string): Promise<Dele
 }
 
 async function wrongName(agent: Calls, method: keyof typeof WORDS, name: string): Promise<Refusal | null> {
-  const isKnown = (await accounts(agent)).some((account) => account.name === name);
+  const all = await accounts(agent);
+  const isKnown = all.some((account) => account.name === name);
   if (method === "accounts.create")
     return isKnown ? refuse("ALREADY_EXISTS", `Account ${name} exists already. Choose another name.`) : null;
+  if (all.some(({ name: one, source }) => one === name && source === "config"))
+    return refuse("NOT_ALLOWED", `Account ${name} stands in the agent's configuration file. Change it there.`);
   return isKnown ? null : refuse("NOT_FOUND", `There is no account ${name}. lendbuf account list lists them.`);
 }
 

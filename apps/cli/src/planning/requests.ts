@@ -6,6 +6,7 @@ import { type Device, exporterOf } from "@lendbuf/shared/device";
 import { formatDuration } from "@lendbuf/shared/duration";
 import { describeHolders } from "../output/buffer.ts";
 import { type Plan, plan, type Refusal, refuse, wrongFor } from "./plan.ts";
+import { policyRefusal } from "./policy.ts";
 
 type Wish = Input<"delegations.request">;
 
@@ -28,6 +29,11 @@ export async function planRequest(agent: Calls, wish: Wish, what: string): Promi
           `A lease of ${formatDuration(leaseMs)} is longer than ${formatDuration(limits.maxLeaseMs)}, the longest here.`,
         )
       : null) ??
+    (await policyRefusal(
+      agent,
+      { buffer: wish.buffer, account: wish.account },
+      { use: isTaken && wish.wait ? "queue" : "borrow", moreMs: leaseMs, leaseMs },
+    )) ??
     (isTaken && !wish.wait ? taken(buffer) : null);
   const line = isTaken && wish.wait ? `stand in line for ${buffer.name}, place ${buffer.waiting + 1}, then ` : "";
   return plan(`${line}${what} ${buffer.name} for ${formatDuration(leaseMs)}`, { refusal });
@@ -65,7 +71,13 @@ export async function planExtend(agent: Calls, { id, byMs, shorten }: Input<"del
               "LIMIT",
               `A lease of ${formatDuration(left)} is longer than ${formatDuration(limits.maxLeaseMs)}, the longest here.`,
             )
-          : null;
+          : byMs < 0
+            ? null
+            : await policyRefusal(
+                agent,
+                { buffer, account: delegation.account },
+                { use: "extend", moreMs: byMs, leaseMs: left },
+              );
   const what = byMs < 0 ? `take ${formatDuration(-byMs)} from` : `add ${formatDuration(byMs)} to`;
   return plan(`${what} delegation ${id} of ${buffer}`, { hits: [delegation], refusal });
 }

@@ -1,6 +1,9 @@
 import { readFileSync, statSync } from "node:fs";
 import type { Role } from "@lendbuf/shared/role";
-import { ConfigError, type Given } from "./config-error.ts";
+import { ConfigError } from "./config-error.ts";
+import type { Given as InFile } from "./file.ts";
+
+type Given = InFile | undefined;
 
 /** The identity provider whose word counts, and for what. */
 export interface OidcChoice {

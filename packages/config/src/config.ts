@@ -1,20 +1,27 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ACCOUNT } from "@lendbuf/shared/account";
+import { ACCOUNT, type Account } from "@lendbuf/shared/account";
 import { BUFFER_NAME, PAGE_SIZE } from "@lendbuf/shared/buffer";
 import { parseDuration } from "@lendbuf/shared/duration";
-import { defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
+import { defaultConfigPath, defaultSocketPath, defaultStateDirectory } from "@lendbuf/shared/paths";
 import { ROLES, type Role } from "@lendbuf/shared/role";
+import type { Rule } from "@lendbuf/shared/rule";
 import { parseSize } from "@lendbuf/shared/size";
 import { z } from "zod";
-import { ConfigError, type Given } from "./config-error.ts";
+import { ConfigError } from "./config-error.ts";
+import { type FileContents, type Given as InFile, readFile } from "./file.ts";
 import { type Hook, parseHooks } from "./hook-definitions.ts";
 import { type OidcChoice, readOidc } from "./oidc-config.ts";
 
 export interface Config {
+  /** The file that was read; null: there is none. */
+  file: string | null;
+  /** Those that stand in it. */
+  accounts: readonly Account[];
+  rules: readonly Rule[];
   /** Of 127.0.0.1; 0: any free one. */
   port: number;
   stateDirectory: string;
@@ -81,6 +88,12 @@ export interface DeviceChoice {
 }
 
 const OPTIONS = {
+  config: {
+    type: "string",
+    env: "LENDBUF_CONFIG",
+    value: "FILE",
+    help: "the configuration file, or none (root: /etc/lendbuf/agent.toml where it is there)",
+  },
   port: {
     type: "string",
     env: "LENDBUF_PORT",
@@ -295,74 +308,148 @@ export const USAGE = [
     ([name, option]) => `  ${`--${name} ${option.value}`.padEnd(26)} ${option.env.padEnd(24)} ${option.help}`,
   ),
   `  ${"--help".padEnd(26)} ${"".padEnd(24)} this text`,
+  "",
+  'The configuration file has them by their names: max-lease = "8h". lendbuf config check says what is wrong with one.',
 ].join("\n");
 
 type Environment = Record<string, string | undefined>;
+type OptionName = keyof typeof OPTIONS;
 
-/** What the command line and the environment ask for, parsed once; "help" where that was asked. */
+const IN_FILE = Object.keys(OPTIONS).filter((name) => name !== "config");
+const PATHS: readonly OptionName[] = ["state", "socket", "tls-cert", "tls-key", "hooks", "oidc-client-secret-file"];
+const NO_FILE: FileContents = { options: new Map(), accounts: [], rules: [], problems: [] };
+
+/**
+ * What the command line, the environment and the file ask for, each before the next; "help" where that was asked.
+ * @throws ConfigError with all that is wrong
+ */
 export function readConfig(args: string[], environment: Environment, uid: number): Config | "help" {
   const values = parse(args);
   if (values.help) return "help";
-  const of = (name: keyof typeof OPTIONS) => {
-    const value = values[name] ?? environment[OPTIONS[name].env];
-    return value === undefined
-      ? undefined
-      : { value, from: values[name] === undefined ? OPTIONS[name].env : `--${name}` };
-  };
-  const socketPath = resolve(of("socket")?.value || defaultSocketPath(environment, uid));
-  if (Buffer.byteLength(socketPath) > 107) {
-    throw new ConfigError(
-      `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
-    );
-  }
-  const noticesMs = durations(of("notice"), "10m,1m");
-  return {
-    port: number(of("port"), 7117, 0, 65_535),
-    stateDirectory: resolve(of("state")?.value || defaultStateDirectory(environment, uid)),
-    socketPath,
-    host: hostname(),
-    connectionsPerUid: number(of("max-connections"), 256, 1, 1_000_000),
-    delegationsPerUid: number(of("max-delegations"), 1024, 1, 1_000_000),
-    waitingPerUid: number(of("max-waiting"), 256, 1, 1_000_000),
-    maxLeaseMs: duration(of("max-lease"), "7d"),
-    offerMs: duration(of("offer-time"), "2m"),
-    priorities: priorities(of("priority")),
-    reservationsPerUid: number(of("max-reservations"), 32, 0, 1_000_000),
-    maxAheadMs: duration(of("max-ahead"), "90d"),
-    noShowMs: duration(of("no-show"), "15m"),
-    noticesMs,
-    noticeMs: noticesMs.at(-1)!,
-    confirmMs: 5000,
-    adoptMs: adoptTime(of("adopt-time")),
-    durability: durability(of("durability")),
-    auditCopy: auditCopy(of("audit-copy")),
-    auditKeepMs: of("audit-keep") ? duration(of("audit-keep"), "") : null,
-    devices: {
-      simulated: oneOf(of("simulated"), ["on", "off"]) === "on",
-      pci: pciDevices(of("devices")),
-      revokeFeature: of("revoke-feature") ? number(of("revoke-feature"), 0, 1, 65_535) : null,
-      rungs: someOf(of("rungs"), RUNGS),
-      busMasters: functions(of("bus-master")),
-      systemMemory: memorySize(of("system-memory")),
-    },
-    allowIrrevocable: names(of("allow-irrevocable")),
-    tls: tls(of("listen"), of("tls-cert"), of("tls-key")),
-    visibility: oneOf(of("visibility"), ["all", "own"]),
-    others: others(of("others")),
-    groupRoles: groupRoles(of("group-role")),
-    oidc: readOidc({
-      issuer: of("oidc-issuer"),
-      clientId: of("oidc-client-id"),
-      secretFile: of("oidc-client-secret-file"),
-      claim: of("oidc-claim"),
-      scope: of("oidc-scope"),
-      groupsClaim: of("oidc-groups-claim"),
-      create: groupRoles(of("oidc-create"), "the provider"),
-    }),
-    resetIdle: names(of("reset-idle")),
-    hooks: hooks(of("hooks")),
-  };
+  const file = fileFor(values.config ?? environment.LENDBUF_CONFIG, environment, uid);
+  const contents = file === null ? NO_FILE : readFile(file, IN_FILE, uid);
+  return new Reading(values, environment, file, contents).config(uid);
 }
+
+/** The file that is named must be there; that of the usual place may be. */
+function fileFor(named: string | undefined, environment: Environment, uid: number): string | null {
+  if (named === "none" || named === "") return null;
+  if (named !== undefined) return resolve(named);
+  const usual = defaultConfigPath(environment, uid);
+  return usual !== null && existsSync(usual) ? usual : null;
+}
+
+/** Asks for one option after the other, and goes on where one cannot be, so that all that is wrong is said at once. */
+class Reading {
+  readonly #values: Partial<Record<OptionName, string>>;
+  readonly #environment: Environment;
+  readonly #file: FileContents;
+  readonly #path: string | null;
+  readonly #problems: string[];
+
+  constructor(
+    values: Partial<Record<OptionName, string>>,
+    environment: Environment,
+    path: string | null,
+    file: FileContents,
+  ) {
+    this.#path = path;
+    this.#values = values;
+    this.#environment = environment;
+    this.#file = file;
+    this.#problems = [...file.problems];
+  }
+
+  config(uid: number): Config {
+    const environment = this.#environment;
+    const socketPath = resolve(this.#given("socket")?.value || defaultSocketPath(environment, uid));
+    if (Buffer.byteLength(socketPath) > 107)
+      this.#problems.push(
+        `The socket's path has ${Buffer.byteLength(socketPath)} bytes, the kernel takes 107: ${socketPath}. Choose a shorter one with --socket.`,
+      );
+    const noticesMs = this.#read("notice", (given) => durations(given, "10m,1m")) ?? [0];
+    const config: Config = {
+      file: this.#path,
+      accounts: this.#file.accounts,
+      rules: this.#file.rules,
+      port: this.#read("port", (given) => number(given, 7117, 0, 65_535)),
+      stateDirectory: resolve(this.#given("state")?.value || defaultStateDirectory(environment, uid)),
+      socketPath,
+      host: hostname(),
+      connectionsPerUid: this.#read("max-connections", (given) => number(given, 256, 1, 1_000_000)),
+      delegationsPerUid: this.#read("max-delegations", (given) => number(given, 1024, 1, 1_000_000)),
+      waitingPerUid: this.#read("max-waiting", (given) => number(given, 256, 1, 1_000_000)),
+      maxLeaseMs: this.#read("max-lease", (given) => duration(given, "7d")),
+      offerMs: this.#read("offer-time", (given) => duration(given, "2m")),
+      priorities: this.#read("priority", priorities),
+      reservationsPerUid: this.#read("max-reservations", (given) => number(given, 32, 0, 1_000_000)),
+      maxAheadMs: this.#read("max-ahead", (given) => duration(given, "90d")),
+      noShowMs: this.#read("no-show", (given) => duration(given, "15m")),
+      noticesMs,
+      noticeMs: noticesMs.at(-1)!,
+      confirmMs: 5000,
+      adoptMs: this.#read("adopt-time", adoptTime),
+      durability: this.#read("durability", durability),
+      auditCopy: this.#read("audit-copy", auditCopy),
+      auditKeepMs: this.#read("audit-keep", (given) => (given?.value ? duration(given, "") : null)),
+      devices: {
+        simulated: this.#read("simulated", (given) => oneOf(given, ["on", "off"])) === "on",
+        pci: this.#read("devices", pciDevices),
+        revokeFeature: this.#read("revoke-feature", (given) => (given?.value ? number(given, 0, 1, 65_535) : null)),
+        rungs: this.#read("rungs", (given) => someOf(given, RUNGS)),
+        busMasters: this.#read("bus-master", functions),
+        systemMemory: this.#read("system-memory", memorySize),
+      },
+      allowIrrevocable: this.#read("allow-irrevocable", names),
+      tls: this.#read("listen", (listen) => tls(listen, this.#given("tls-cert"), this.#given("tls-key"))),
+      visibility: this.#read("visibility", (given) => oneOf(given, ["all", "own"])),
+      others: this.#read("others", others),
+      groupRoles: this.#read("group-role", groupRoles),
+      oidc: this.#read("oidc-issuer", (issuer) =>
+        readOidc({
+          issuer,
+          clientId: this.#given("oidc-client-id"),
+          secretFile: this.#given("oidc-client-secret-file"),
+          claim: this.#given("oidc-claim"),
+          scope: this.#given("oidc-scope"),
+          groupsClaim: this.#given("oidc-groups-claim"),
+          create: groupRoles(this.#given("oidc-create"), "the provider"),
+        }),
+      ),
+      resetIdle: this.#read("reset-idle", names),
+      hooks: this.#read("hooks", hooks),
+    };
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
+    return config;
+  }
+
+  #read<Value>(name: OptionName, take: (given: Given) => Value): Value {
+    try {
+      return take(this.#given(name));
+    } catch (cause) {
+      if (!(cause instanceof ConfigError)) throw cause;
+      this.#problems.push(...cause.problems);
+      return undefined as Value; // never used: what has problems is not answered
+    }
+  }
+
+  #given(name: OptionName): Given {
+    const { env } = OPTIONS[name];
+    const typed = this.#values[name];
+    if (typed !== undefined) return { value: typed, from: `--${name}` };
+    const set = this.#environment[env];
+    return set === undefined ? this.#givenInFile(name) : { value: set, from: env };
+  }
+
+  /** A path in the file goes out from the file's folder. */
+  #givenInFile(name: OptionName): Given {
+    const given = this.#file.options.get(name);
+    if (!given?.value || this.#path === null || !PATHS.includes(name)) return given;
+    return { ...given, value: resolve(dirname(this.#path), given.value) };
+  }
+}
+
+type Given = InFile | undefined;
 
 function parse(args: string[]) {
   const options = Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: "string" as const }]));
