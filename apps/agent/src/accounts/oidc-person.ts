@@ -38,7 +38,15 @@ function create(
     throw new NotLetIn(
       `"${name}" is a user of the agent's host, for whom an admin makes the account: lendbuf account create ${name} --uid N.`,
     );
-  const account = { name, role, uids: [], groups: [], disabled: false, source: "store", createdAt: Date.now() };
+  const account = {
+    name,
+    role,
+    uids: [],
+    groups: [],
+    disabled: false,
+    source: "store" as const,
+    createdAt: Date.now(),
+  };
   accounts.create({ ...account, kind: "person" }, `${name} oidc`);
   return name;
 }

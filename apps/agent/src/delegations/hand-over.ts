@@ -1,6 +1,7 @@
 import { outcomeOf } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Caller, Core } from "../core.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { end } from "../revocation/end.ts";
 import { BLANK, type Live } from "./live.ts";
 import { startWait } from "./queue.ts";
@@ -28,6 +29,7 @@ export function handOver(core: Core, caller: Caller, live: Live, account: string
   checkLimits(core, account, false);
   const now = Date.now();
   const leftMs = Math.max(1, Math.min(live.leaseEndsAt, live.announced?.at ?? live.leaseEndsAt) - core.clock.now());
+  checkPolicy(core, account, target, { use: "borrow", leaseMs: leftMs });
   const wish = { buffer, device, account, requestedBy: caller.account, access, share, keep, purpose, exporter, size };
   const time = {
     leaseMs: Math.ceil(leftMs),

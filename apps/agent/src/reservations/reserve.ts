@@ -8,6 +8,7 @@ import { latestEnd } from "../buffers/turns.ts";
 import type { Caller, Core } from "../core.ts";
 import type { Live } from "../delegations/live.ts";
 import { checkAccess, checkDrained, checkLease, iso } from "../delegations/request.ts";
+import { checkPolicy } from "../policy/decide.ts";
 import { expect } from "./begin.ts";
 import type { Booking } from "./record.ts";
 
@@ -24,6 +25,7 @@ export function reserve(core: Core, caller: Caller, wish: Wish): Booking {
   const share = checkAccess(target, wish);
   checkTimes(core, wish);
   checkCount(core, account);
+  checkPolicy(core, account, target, { use: "borrow", leaseMs: to - from });
   const fields = { buffer: target.name, account, requestedBy: caller.account, state: "booked" } as const;
   checkNotDrainedThen(target, from);
   const asked = { from, to, access, share, keep, purpose, exporter };
