@@ -8,7 +8,7 @@ import { ROOT } from "./step.mjs";
 const minutes = minutesOf(process.argv.slice(2));
 await orExplain(bootstrap);
 const vitest = join(ROOT, "node_modules/.bin/vitest");
-const child = spawn(vitest, ["run", "--disable-console-intercept", "apps/agent/test/soak"], {
+const child = spawn(vitest, ["run", "apps/agent/test/soak", "--disable-console-intercept"], {
   cwd: ROOT,
   stdio: "inherit",
   env: { ...process.env, LENDBUF_SOAK_SECONDS: String(minutes * 60) },

@@ -168,6 +168,13 @@ static void lend(int index, char* command) {
   fflush(stdout);
 }
 
+// Its number may be the next one's.
+static void forget(int index) {
+  close(lent[index].fd);
+  lent[index].fd = -1;
+  say("closed");
+}
+
 static void obey(char* line) {
   int index, at = 0;
   if (strncmp(line, "send ", 5) == 0)
@@ -183,7 +190,7 @@ static void obey(char* line) {
   if (sscanf(line, "write %d", &index) == 1) return say(store(index));
   if (sscanf(line, "inspect %d", &index) == 1) return inspect(index);
   if (sscanf(line, "lend %d %n", &index, &at) == 1 && at) return lend(index, line + at);
-  if (sscanf(line, "close %d", &index) == 1) return close(lent[index].fd), say("closed");
+  if (sscanf(line, "close %d", &index) == 1) return forget(index);
   say("EINVAL");
 }
 

@@ -1,6 +1,7 @@
 // What a wall clock that is set forward or back does to what is lent: nothing.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AgentProcess, startAgent, temporaryFolder, until } from "./harness.ts";
 import { WallClock } from "./wall-clock.ts";
@@ -24,13 +25,15 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  agent?.kill("SIGINT"); // with all that it lent
   await agent?.stop();
   wallClock?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function start(): Promise<void> {
-  agent = await startAgent({ state: join(folder, "state"), socket: join(folder, "agent.sock"), env: wallClock.env });
+async function start(args: string[] = []): Promise<void> {
+  const places = { state: join(folder, "state"), socket: join(folder, "agent.sock") };
+  agent = await startAgent({ ...places, args, env: wallClock.env });
 }
 
 /** Begins a time, sets the clock, and waits for the end: gives the reason and how long it took by a clock that nobody sets. */
@@ -48,12 +51,12 @@ async function endAcross(
 /** Why it has ended, once it has. */
 async function endOf(id: number): Promise<string | null> {
   const connection = await agent.connect();
-  let reason: string | null = null;
+  let last: Delegation | undefined;
   await until(async () => {
-    ({ reason } = await connection.call("delegations.get", { id }));
-    return reason !== null;
+    last = await connection.call("delegations.get", { id });
+    return isFinal(last.state);
   }, "its time runs out");
-  return reason;
+  return last!.reason;
 }
 
 describe.each(JUMPS)("a wall clock that is set %s", (_way, shiftMs) => {
@@ -116,5 +119,39 @@ describe.each(JUMPS)("a wall clock that is set %s", (_way, shiftMs) => {
 
     expect(await endOf(id)).toBe("lapsed");
     expect(performance.now() - begin).toBeGreaterThanOrEqual(TIME_MS - 1);
+  });
+
+  describe("while what is lent waits for the next agent", () => {
+    /** Outlasts a restart. */
+    const LONG_MS = 8000;
+    const ADOPT = ["--adopt-time", "60s"];
+
+    beforeAll(async () => {
+      await agent.stop();
+      await start(ADOPT);
+    });
+
+    afterAll(async () => {
+      agent.kill("SIGINT");
+      await agent.stop();
+      await start();
+    });
+
+    it.each([
+      ["a lease", "expired", LONG_MS, null],
+      ["an announced end", "operator", HOUR_MS, LONG_MS],
+    ] as const)("ends %s neither early nor late", async (_what, expected, leaseMs, noticeMs) => {
+      const connection = await agent.connect();
+      wallClock.shift(0);
+      const begin = performance.now();
+      const { id } = (await connection.borrow({ buffer: "sim0/ch3", leaseMs })).delegation;
+      if (noticeMs !== null) await connection.call("delegations.revoke", { ids: [id], noticeMs });
+      await agent.crash();
+      wallClock.shift(shiftMs);
+      await start(ADOPT);
+
+      expect(await endOf(id)).toBe(expected);
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(LONG_MS - 1);
+    });
   });
 });

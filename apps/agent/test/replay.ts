@@ -4,12 +4,13 @@ import type { AuditRow } from "@lendbuf/shared/audit";
 import { Store } from "../src/store/store.ts";
 import { temporaryFolder } from "./harness.ts";
 
-/** All that a store says of the state, a line a row. */
-export type Books = Readonly<Record<(typeof TABLES)[number] | "head", readonly string[]>>;
+/** All that a store says of the state: by table, a line a row. */
+export type Books = Readonly<Record<string, readonly string[]>>;
 
-const TABLES = ["delegations", "delegation_records", "buffers", "accounts"] as const;
+/** Of what must not stand in the audit, and the audit itself. */
+const ELSEWHERE = ["audit", "passwords", "sessions", "tokens"];
 
-/** What a store has, and what comes of a new one that is fed with the first one's audit and nothing else. Of a state folder that no agent uses. */
+/** What a store has, and what comes of a new one that is fed with the first one's audit and nothing else. Of a state folder that no agent uses, and none of whose entries have gone. */
 export function replay(stateDirectory: string): { kept: Books; replayed: Books } {
   const folder = temporaryFolder();
   cpSync(stateDirectory, join(folder, "kept"), { recursive: true });
@@ -42,9 +43,9 @@ function feed(store: Store, row: AuditRow): void {
 }
 
 function booksOf(store: Store): Books {
-  const tables = TABLES.map((table) => [
-    table,
-    store.all(`SELECT * FROM ${table} ORDER BY 1`).map((row) => JSON.stringify(row)),
-  ]);
+  const tables = store
+    .all<{ name: string }>("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+    .filter(({ name }) => !ELSEWHERE.includes(name))
+    .map(({ name }) => [name, store.all(`SELECT * FROM ${name} ORDER BY 1`).map((row) => JSON.stringify(row))]);
   return { head: [JSON.stringify(store.head)], ...Object.fromEntries(tables) };
 }

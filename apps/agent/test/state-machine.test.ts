@@ -397,7 +397,7 @@ it(
     expect((await operator.must("audit.verify")).result).toMatchObject({ ok: true });
     await agent.stop();
     const { kept, replayed } = replay(agent.state);
-    expect(kept.delegations.length).toBeGreaterThan(steps / 10);
+    expect(kept.delegations!.length).toBeGreaterThan(steps / 10);
     expect(replayed).toEqual(kept);
   },
   TIME_MS * 3,

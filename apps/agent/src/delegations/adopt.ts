@@ -145,7 +145,8 @@ function schedule(core: Core, live: Live, { deadlineMs }: Held): void {
     const { reason, at } = record.ending!;
     live.announced = { at: deadlineMs ?? now + at - Date.now(), reason, actor: announcerOf(core, record) };
   }
-  runOut(core, live, isAnnounced ? byRecord : (deadlineMs ?? byRecord));
+  // An announced end is never later than the lease's; the wall clock, by which the record goes, may have been set meanwhile.
+  runOut(core, live, isAnnounced ? Math.max(byRecord, deadlineMs ?? byRecord) : (deadlineMs ?? byRecord));
 }
 
 function announcerOf(core: Core, { id }: Record): string {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Proof } from "@lendbuf/shared/delegation";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Between } from "../between/between.ts";
+import { Hooks } from "../between/hooks.ts";
 import { Buffer } from "../buffers/buffer.ts";
 import { Deadlines } from "../clock/deadlines.ts";
 import { Signal } from "../clock/signal.ts";
@@ -23,7 +25,7 @@ const PROOF: Proof = {
   probe: "the device was opened anew",
   durationUs: 1,
 };
-const CLIENT: Claimant = { pid: 1, uid: 1000, startTime: null, command: null, isClosed: false, holding: new Set() };
+const CLIENT: Claimant = { pid: 1, startTime: 1, uid: 1000, command: null, isClosed: false, holding: new Set() };
 
 let directory: string;
 let core: Core;
@@ -33,14 +35,18 @@ beforeEach(() => {
   const store = new Store({ directory, durability: "NORMAL" });
   const clock = new Deadlines();
   // What an end touches; only the device is none, for those that are revoked as a whole are made of hardware.
-  const between = { expect: () => {}, follow: () => {} } as unknown as Core["between"];
-  core = {
-    between,
+  const log = createLog();
+  const ledger = new Ledger(store, clock, new Signal());
+  const between = new Between({
     store,
-    clock,
-    ledger: new Ledger(store, clock, new Signal()),
-    log: createLog(),
-  } as Partial<Core> as Core;
+    log,
+    hooks: new Hooks([], log),
+    resetIdle: [],
+    buffers: { find: () => undefined, all: () => [] },
+    lives: () => [],
+    onChange() {},
+  });
+  core = { store, clock, ledger, log, between } as Partial<Core> as Core;
 });
 
 afterEach(() => {

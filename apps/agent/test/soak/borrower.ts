@@ -208,7 +208,7 @@ export class Borrower {
   #wish(): object {
     const access = chance.of(1 / 3) ? "read-only" : "read-write";
     const leaseMs = chance.of(1 / 6) ? chance.between(20, 400) : HOUR_MS;
-    return { buffer: this.#buffer(), access, leaseMs, keep: chance.of(1 / 8), purpose: "soak" };
+    return { buffer: this.#buffer(), access, leaseMs, keep: chance.of(1 / 4), purpose: "soak" };
   }
 
   /** Some are wanted by all, so that there are queues. */

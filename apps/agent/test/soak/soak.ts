@@ -105,12 +105,13 @@ class Soak {
           world.isOver = true;
         })
         .finally(() => open.delete(name));
-    await until(() => open.size === 0, "", totalMs + LAST_WORK_MS).catch(() => {
-      throw new Error(
-        [`these go on and on: ${[...open].join(", ")}`, ...world.violations, world.agent.output.slice(-3000)].join(
-          "\n",
-        ),
-      );
+    await until(() => open.size === 0, "all come to their end", totalMs + LAST_WORK_MS).catch((cause) => {
+      const facts = [
+        `these go on and on: ${[...open].join(", ")}`,
+        ...world.violations,
+        world.agent.output.slice(-3000),
+      ];
+      throw new Error(facts.join("\n"), { cause });
     });
   }
 
@@ -191,7 +192,7 @@ class Soak {
     await agent.stop();
     const { kept, replayed } = replay(agent.state);
     if (JSON.stringify(kept) !== JSON.stringify(replayed)) world.violated(`the audit replays to another state`);
-    const records = kept.delegation_records.map((row) => JSON.parse(JSON.parse(row).record) as Delegation);
+    const records = kept.delegation_records!.map((row) => JSON.parse(JSON.parse(row).record) as Delegation);
     for (const problem of world.witness.check(new Map(records.map((record) => [record.id, record]))))
       world.violated(problem);
     return {

@@ -76,6 +76,8 @@ export class Witness {
 
   #fits(told: Told, { reason, endedAt, expiresAt, offeredAt }: Partial<Delegation>): boolean {
     if (reason === "released" || reason === "withdrawn") return told.isGivenBack;
+    // Where all are the agent's own user, they revoke as operators.
+    if (reason === "operator" && told.isGivenBack && told.account.startsWith("uid:")) return true;
     if (reason === "disconnected") return told.isLeft;
     if (reason === "expired") return endedAt! >= expiresAt! - SLACK_MS;
     if (reason === "lapsed") return endedAt! - offeredAt! >= told.offerMs - SLACK_MS;

@@ -39,7 +39,7 @@ export class World {
     this.#tally.set(what, (this.#tally.get(what) ?? 0) + 1);
   }
 
-  /** What was counted under this word: "borrow" also counts "borrow BUSY". */
+  /** In order of the words. */
   counts(): [string, number][] {
     return [...this.#tally].sort(([one], [other]) => (one < other ? -1 : 1));
   }
