@@ -121,6 +121,7 @@ function addNative(tree, natives) {
     "src/addon",
     "src/common",
     "src/holders",
+    "src/hook",
     "src/warden",
   ])
     copy(`${NATIVE}/${part}`, tree);

@@ -100,7 +100,7 @@ function plainEnvironment(): Record<string, string | undefined> {
 /** An agent's process, once it listens. */
 async function startProcess(args: readonly string[]): Promise<ChildProcess> {
   const child = spawn(process.execPath, args, {
-    env: { LENDBUF_CONFIG: "none", ...process.env }, // whatever this host's own agent has
+    env: { LENDBUF_CONFIG: "none", LENDBUF_LOG: "error", ...process.env }, // whatever this host's own agent has
     stdio: ["ignore", "pipe", "inherit"],
   });
   for await (const line of createInterface({ input: child.stdout! })) if (line.startsWith("Ready: ")) break;
