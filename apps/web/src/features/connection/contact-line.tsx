@@ -11,11 +11,12 @@ const LOOKS = {
 export function ContactLine() {
   const { words, colour, filled } = LOOKS[useContact().state];
   return (
-    <span role="status" className={`inline-flex items-center gap-1.5 whitespace-nowrap ${colour}`}>
+    <span role="status" title={words} className={`inline-flex items-center gap-1.5 whitespace-nowrap ${colour}`}>
       <svg width="8" height="8" viewBox="0 0 8 8" aria-hidden>
         <circle cx="4" cy="4" r="3" fill={filled ? "currentColor" : "none"} stroke="currentColor" strokeWidth="1.5" />
       </svg>
-      {words}
+      {/* On a narrow screen there is no room; what is out of touch is said below the bar as well. */}
+      <span className="sr-only wide:not-sr-only">{words}</span>
     </span>
   );
 }
