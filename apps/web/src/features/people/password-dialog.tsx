@@ -52,7 +52,7 @@ export function PasswordDialog({ account, me, onClose }: { account: string; me: 
     >
       <form onSubmit={submit} className="grid gap-4">
         {/* For password managers: whose it is. */}
-        <input hidden readOnly autoComplete="username" value={account} />
+        <input hidden readOnly type="text" name="username" autoComplete="username" value={account} />
         {asksCurrent && (
           <Field label="Current password">
             <Secret autoComplete="current-password" value={current} onChange={setCurrent} />

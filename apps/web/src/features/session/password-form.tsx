@@ -32,7 +32,7 @@ export function PasswordForm({ onProblem }: { onProblem(problem: string | null):
     <form onSubmit={(event) => void submit(event)} className="grid gap-3">
       <Field label="Account">
         <TextInput
-          name="account"
+          name="username"
           autoComplete="username"
           autoCapitalize="none"
           value={account}
