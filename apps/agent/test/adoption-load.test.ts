@@ -91,7 +91,7 @@ it(`loses none of ${CLIENTS} leases, whichever way the agent ends`, { timeout: 2
   }
   const ids = workers.map(({ lease }) => lease.delegation.id);
 
-  for (const signal of ["SIGKILL", "SIGTERM", "SIGKILL", "SIGHUP", "SIGKILL"] as const) {
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL"] as const) {
     const rounds = workers.map((worker) => worker.rounds);
     agent!.kill(signal);
     await agent!.exited;

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Delegation } from "@lendbuf/shared/delegation";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parseMoment } from "../src/moment.ts";
+import { parsePast } from "../src/past.ts";
 import { TestAgent } from "./lendbuf.ts";
 
 let agent: TestAgent;
@@ -137,6 +137,6 @@ describe("a time", () => {
     ["someday", undefined],
     ["", undefined],
   ])("%j", (text, at) => {
-    expect(parseMoment(text, now)).toBe(at);
+    expect(parsePast(text, now)).toBe(at);
   });
 });

@@ -156,7 +156,7 @@ describe("delegate", () => {
 
     const { stdout } = await agent.run("delegate", "sim0/ch1", "--wait");
 
-    expect(stdout).toMatch(/^Delegation \d+ for uid:\d+ waits in line, place 1, in \d+m.* at the latest\.$/m);
+    expect(stdout).toMatch(/^Delegation \d+ for uid:\d+ waits in line, place 1, in [\dhms ]+ at the latest\.$/m);
   });
 
   it("takes a user's name for the account", async () => {

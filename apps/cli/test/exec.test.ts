@@ -272,7 +272,7 @@ describe("with --wait", () => {
     await first.sees(/ready/);
 
     const second = exec("sim0/ddr", "--wait");
-    await second.sees(/sim0\/ddr is taken\. Delegation \d+ waits in line, place 1, in \d+m.* at the latest\./);
+    await second.sees(/sim0\/ddr is taken\. Delegation \d+ waits in line, place 1, in [\dhms ]+ at the latest\./);
     await exitWith(first, 0);
 
     await second.sees(/ready/);
