@@ -1,32 +1,16 @@
 // What happens between two borrowers: scrub, reset when idle, hooks, and what holds a buffer.
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Connection } from "@lendbuf/client/connection";
 import type { AuditEntry } from "@lendbuf/shared/audit";
 import type { BufferView } from "@lendbuf/shared/buffer";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type AgentProcess, isRunning, runAgent, startAgent, temporaryFolder, until } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { type AgentProcess, isRunning, runAgent, until } from "./harness.ts";
+import { Stage } from "./stage.ts";
 
 const SIZE = 64 * 1024;
 const GAIN = 0x104;
 
-let folder: string;
-const opened: { stop(): unknown }[] = [];
-
-beforeEach(() => {
-  folder = temporaryFolder();
-  mkdirSync(`${folder}/state`, { mode: 0o700 });
-  opened.push({ stop: () => rmSync(folder, { recursive: true, force: true }) });
-});
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.stop();
-});
-
-async function newAgent(args: string[] = []): Promise<AgentProcess> {
-  const agent = await startAgent({ state: `${folder}/state`, socket: `${folder}/agent.sock`, args });
-  opened.push(agent);
-  return agent;
-}
+const stage = Stage.forEach();
 
 interface Script {
   name?: string;
@@ -43,8 +27,8 @@ function newAgentWith(...scripts: Script[]): Promise<AgentProcess> {
     ...rest,
     command: ["/bin/sh", "-c", script],
   }));
-  writeFileSync(`${folder}/hooks.json`, JSON.stringify({ hooks }));
-  return newAgent(["--hooks", `${folder}/hooks.json`]);
+  writeFileSync(`${stage.folder}/hooks.json`, JSON.stringify({ hooks }));
+  return stage.newAgent({ args: ["--hooks", `${stage.folder}/hooks.json`] });
 }
 
 async function define(connection: Connection, name: string, index: number, more: object): Promise<void> {
@@ -87,7 +71,7 @@ describe("scrub", () => {
   ])(
     "%j: the next borrower finds that and nothing else, and the audit says what was read back",
     async (scrub, found) => {
-      const connection = await (await newAgent()).connect();
+      const connection = await (await stage.newAgent()).connect();
       await define(connection, "own", 0, { scrub });
       await define(connection, "beside", 1, {});
 
@@ -105,7 +89,7 @@ describe("scrub", () => {
   );
 
   it("waits for the last of those who share the buffer", async () => {
-    const connection = await (await newAgent()).connect();
+    const connection = await (await stage.newAgent()).connect();
     await define(connection, "own", 0, { scrub: "zero" });
     await becomes(connection, "own", "free");
     const scrubs = async () => (await auditOf(connection, "buffer.scrubbed")).length;
@@ -125,17 +109,17 @@ describe("scrub", () => {
   });
 
   it("comes before the first of the next agent's borrowers too, whatever the agent before left undone", async () => {
-    const first = await newAgent();
+    const first = await stage.newAgent();
     await define(await first.connect(), "own", 0, { scrub: { pattern: "0x5a", width: 8 } });
     await first.crash();
 
-    const connection = await (await newAgent()).connect();
+    const connection = await (await stage.newAgent()).connect();
 
     expect((await read(connection, "own")).equals(Buffer.alloc(SIZE, 0x5a))).toBe(true);
   });
 
   it("is refused of a buffer that is only ever read", async () => {
-    const connection = await (await newAgent()).connect();
+    const connection = await (await stage.newAgent()).connect();
 
     await expect(define(connection, "own", 0, { scrub: "zero", share: "shared" })).rejects.toMatchObject({
       code: "BAD_INPUT",
@@ -148,7 +132,7 @@ describe("scrub", () => {
 
 describe("reset when idle", () => {
   it("gives the device's registers their start values after its last borrower, not before", async () => {
-    const connection = await (await newAgent(["--reset-idle", "sim0"])).connect();
+    const connection = await (await stage.newAgent({ args: ["--reset-idle", "sim0"] })).connect();
     const gain = async () => (await connection.call("buffers.peek", { name: "sim0/regs", offset: GAIN })).values[0];
     const first = await connection.borrow({ buffer: "sim0/ddr" });
     const last = await connection.borrow({ buffer: "sim0/ch0" });
@@ -203,7 +187,7 @@ describe("hooks", () => {
   });
 
   it("the end is told while the hook still runs, and the buffer waits for it", async () => {
-    const agent = await newAgentWith({ script: `while [ ! -e ${folder}/go ]; do sleep 0.05; done` });
+    const agent = await newAgentWith({ script: `while [ ! -e ${stage.folder}/go ]; do sleep 0.05; done` });
     const connection = await agent.connect();
     const lease = await connection.borrow({ buffer: "sim0/ddr" });
 
@@ -213,7 +197,7 @@ describe("hooks", () => {
     await expect(refused).rejects.toMatchObject({ code: "BUSY", message: expect.stringContaining("a hook runs") });
     const next = connection.borrow({ buffer: "sim0/ddr" });
     openFolder();
-    writeFileSync(`${folder}/go`, "");
+    writeFileSync(`${stage.folder}/go`, "");
 
     expect((await connection.call("delegations.get", { id: lease.delegation.id })).state).toBe("revoked");
     expect(between).toMatchObject({ state: "preparing", held: null });
@@ -227,7 +211,7 @@ describe("hooks", () => {
     await becomes(connection, "sim0/ddr", "held");
     await agent.crash();
 
-    const next = await (await newAgent()).connect();
+    const next = await (await stage.newAgent()).connect();
     const held = await bufferOf(next, "sim0/ddr");
     const taken = await next
       .subscribe("buffers.watch", {}, { signal: AbortSignal.timeout(5000) })
@@ -294,7 +278,9 @@ describe("hooks", () => {
   });
 
   it("one that is under way when the agent is killed ends with it, and the next agent runs it again", async () => {
-    const first = await newAgentWith({ script: `echo $$ > ${folder}/pid; [ -e ${folder}/go ] || sleep 1000` });
+    const first = await newAgentWith({
+      script: `echo $$ > ${stage.folder}/pid; [ -e ${stage.folder}/go ] || sleep 1000`,
+    });
     openFolder();
     const connection = await first.connect();
     const { delegation } = await connection.borrow({ buffer: "sim0/ddr" });
@@ -303,9 +289,9 @@ describe("hooks", () => {
     const pid = pidIn("pid");
     await first.crash();
     await until(() => !isRunning(pid), "the hook has ended with the agent");
-    writeFileSync(`${folder}/go`, "");
+    writeFileSync(`${stage.folder}/go`, "");
 
-    const next = await (await newAgent(["--hooks", `${folder}/hooks.json`])).connect();
+    const next = await (await stage.newAgent({ args: ["--hooks", `${stage.folder}/hooks.json`] })).connect();
     await until(async () => (await auditOf(next, "hooks.ran")).length === 1, "the hook ran");
 
     expect((await auditOf(next, "hooks.ran"))[0]).toMatchObject({
@@ -332,7 +318,7 @@ describe("hooks", () => {
   it("one before the lending that waits is no obstacle to a revoke", async () => {
     const agent = await newAgentWith({
       on: "before-lend",
-      script: `echo $$ > ${folder}/pid; sleep 1000`,
+      script: `echo $$ > ${stage.folder}/pid; sleep 1000`,
       timeout: "2s",
     });
     openFolder();
@@ -353,9 +339,9 @@ describe("hooks", () => {
     ["neither buffer nor device", { name: "a", on: "after-end", command: ["/bin/true"] }, /name a buffer or a device/],
     ["an unknown event", { name: "a", on: "later", buffer: "b", command: ["/bin/true"] }, /hooks\[0\]\.on/],
   ])("a file with %s is refused at start, with what is wrong", async (_what, hook, words) => {
-    writeFileSync(`${folder}/hooks.json`, typeof hook === "string" ? hook : JSON.stringify({ hooks: [hook] }));
+    writeFileSync(`${stage.folder}/hooks.json`, typeof hook === "string" ? hook : JSON.stringify({ hooks: [hook] }));
 
-    const { code, stderr } = await runAgent(["--hooks", `${folder}/hooks.json`]);
+    const { code, stderr } = await runAgent(["--hooks", `${stage.folder}/hooks.json`]);
 
     expect(stderr).toMatch(words);
     expect(code).toBe(2);
@@ -364,12 +350,12 @@ describe("hooks", () => {
 
 /** For hooks, which are somebody else where the tests run as root. */
 function openFolder(): void {
-  rmSync(`${folder}/pid`, { force: true });
-  writeFileSync(`${folder}/pid`, "", { mode: 0o666 });
-  chmodSync(`${folder}/pid`, 0o666);
-  chmodSync(folder, 0o711);
+  rmSync(`${stage.folder}/pid`, { force: true });
+  writeFileSync(`${stage.folder}/pid`, "", { mode: 0o666 });
+  chmodSync(`${stage.folder}/pid`, 0o666);
+  chmodSync(stage.folder, 0o711);
 }
 
 function pidIn(name: string): number {
-  return Number(readFileSync(`${folder}/${name}`, "utf8").trim());
+  return Number(readFileSync(`${stage.folder}/${name}`, "utf8").trim());
 }

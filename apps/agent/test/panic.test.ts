@@ -1,43 +1,21 @@
 // Panic: by signal and by scope, while the database is locked, while a device does not answer, and of a thousand at once.
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import type { RevokeSummary } from "@lendbuf/shared/api";
 import type { AuditEntry } from "@lendbuf/shared/audit";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type ClientProcess, startClient } from "./client-process.ts";
-import { type AgentOptions, AgentProcess, startAgent, temporaryFolder, until } from "./harness.ts";
+import { AgentProcess, until } from "./harness.ts";
+import { Stage } from "./stage.ts";
 
 const SIZE = 64 * 1024;
 const MANY = 1000;
 
-let folder: string;
-const opened: { stop(): unknown }[] = [];
-
-beforeEach(() => {
-  folder = temporaryFolder();
-  mkdirSync(`${folder}/state`, { mode: 0o700 });
-  opened.push({ stop: () => rmSync(folder, { recursive: true, force: true }) });
-});
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.stop();
-});
-
-function place(options: AgentOptions): AgentOptions {
-  return { state: `${folder}/state`, socket: `${folder}/agent.sock`, ...options };
-}
-
-async function newAgent(options: AgentOptions = {}): Promise<AgentProcess> {
-  const agent = await startAgent(place(options));
-  opened.push(agent);
-  return agent;
-}
+const stage = Stage.forEach();
 
 async function newClient(agent: AgentProcess): Promise<ClientProcess> {
   const client = await startClient(agent.socket);
-  opened.push(client);
+  stage.opened.push(client);
   return client;
 }
 
@@ -62,16 +40,16 @@ function stopWarden(agent: AgentProcess) {
   const [pid] = agent.wardens;
   process.kill(pid!, "SIGSTOP");
   const stopped = { stop: () => process.kill(pid!, "SIGCONT") };
-  opened.push({ stop: () => agent.wardens.includes(pid!) && stopped.stop() });
+  stage.opened.push({ stop: () => agent.wardens.includes(pid!) && stopped.stop() });
   return stopped;
 }
 
 describe("SIGUSR1", () => {
   it("opens no inspector, at whatever moment of the start or later it comes", async () => {
-    const agent = new AgentProcess(place({}));
-    opened.push(agent);
+    const agent = new AgentProcess(stage.place({}));
+    stage.opened.push(agent);
     const signals = setInterval(() => handles(agent.pid, "SIGUSR1") && agent.kill("SIGUSR1"), 1);
-    opened.push({ stop: () => clearInterval(signals) });
+    stage.opened.push({ stop: () => clearInterval(signals) });
 
     await agent.ready();
     clearInterval(signals);
@@ -84,7 +62,7 @@ describe("SIGUSR1", () => {
 
 describe("SIGUSR2", () => {
   it("ends everything, and tells the audit and the log", async () => {
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     const held = await hold(agent, "sim0/ch0");
     const offered = (await operator.must("delegations.request", { buffer: "sim0/ch1" })).result.id;
@@ -105,14 +83,14 @@ describe("SIGUSR2", () => {
   });
 
   it("works while another program has locked the database, which hears of it afterwards", async () => {
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     const held = await hold(agent, "sim0/ch0");
     const waiting = (await operator.must("delegations.request", { buffer: "sim0/ch0", wait: true })).result.id;
     await agent.crash();
     await held.readers.refused(20);
-    const locker = await lockDatabase();
-    const second = await newAgent();
+    const locker = await stage.lockDatabase();
+    const second = await stage.newAgent();
     const client = await newClient(second);
 
     second.kill("SIGUSR2");
@@ -130,9 +108,9 @@ describe("SIGUSR2", () => {
 describe("a panic", () => {
   it("takes the memory while the books cannot be written, and writes it down later", async ({ skip }) => {
     skip(process.getuid!() !== 0, "only root can mount a small disk: run the tests as root");
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,mode=0700", "lendbuf-test", `${folder}/state`]);
-    opened.push({ stop: () => void execFileSync("umount", ["-l", `${folder}/state`]) });
-    const agent = await newAgent();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m,mode=0700", "lendbuf-test", `${stage.folder}/state`]);
+    stage.opened.push({ stop: () => void execFileSync("umount", ["-l", `${stage.folder}/state`]) });
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     const held = await hold(agent, "sim0/ch0");
     fillDisk();
@@ -144,7 +122,7 @@ describe("a panic", () => {
     const summary = await panicked(operator);
     await held.readers.refused(20);
     const during = (await operator.must("delegations.get", { id: held.id })).result;
-    rmSync(`${folder}/state/ballast`);
+    rmSync(`${stage.folder}/state/ballast`);
     await until(async () => (await auditOf(operator, "panic")).length > 0, "the panic is in the audit", 8000);
 
     expect(summary).toMatchObject({ revoked: 1, remaining: 0, unfinished: [] });
@@ -152,7 +130,7 @@ describe("a panic", () => {
   });
 
   it("tells what remains, and why, while a device does not answer; it is over when the device answers", async () => {
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     const held = await hold(agent, "sim0/ch0");
     const offered = (await operator.must("delegations.request", { buffer: "sim0/ch1" })).result.id;
@@ -175,7 +153,7 @@ describe("a panic", () => {
   });
 
   it("by tag and by account ends theirs and nobody else's", async () => {
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     await define(operator, "lab/a", 0, ["bench-3"]);
     await define(operator, "lab/b", 1, ["bench-4", "loud"]);
@@ -199,7 +177,7 @@ describe("a panic", () => {
   });
 
   it("refuses a device and a tag that nothing has, rather than find nothing to end", async () => {
-    const operator = await newClient(await newAgent());
+    const operator = await newClient(await stage.newAgent());
 
     for (const input of [{ device: "sim1" }, { tag: "bench-9" }]) {
       const { error } = await operator.ask("delegations.revokeAll", input);
@@ -211,7 +189,7 @@ describe("a panic", () => {
   });
 
   it("ends a thousand in one row, and each is proven", async () => {
-    const agent = await newAgent({ args: ["--max-delegations", String(2 * MANY)] });
+    const agent = await stage.newAgent({ args: ["--max-delegations", String(2 * MANY)] });
     const operator = await newClient(agent);
     await define(operator, "many", 0, [], "shared");
     const connection = await agent.connect();
@@ -236,7 +214,7 @@ async function define(client: ClientProcess, name: string, index: number, tags: 
 
 function fillDisk(): void {
   try {
-    for (;;) writeFileSync(`${folder}/state/ballast`, Buffer.alloc(4096), { flag: "a" });
+    for (;;) writeFileSync(`${stage.folder}/state/ballast`, Buffer.alloc(4096), { flag: "a" });
   } catch (cause) {
     expect((cause as NodeJS.ErrnoException).code).toBe("ENOSPC");
   }
@@ -273,27 +251,4 @@ function listeningPorts(pid: number): string[] {
       .filter((fields) => fields[3] === LISTEN && inodes.has(fields[9]!))
       .map((fields) => String(Number.parseInt(fields[1]!.split(":")[1]!, 16))),
   );
-}
-
-/** Another program in the middle of a transaction. */
-async function lockDatabase(): Promise<{ stop(): Promise<void> }> {
-  const libsql = createRequire(import.meta.url).resolve("libsql");
-  const script = `const Database = require(${JSON.stringify(libsql)});
-    const db = new Database(process.argv[1]);
-    db.exec("BEGIN EXCLUSIVE");
-    console.log("locked");
-    setInterval(() => db, 1000);`;
-  const child = spawn(process.execPath, ["-e", script, `${folder}/state/lendbuf.db`], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const locker = {
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    },
-  };
-  opened.push(locker);
-  await once(child.stdout, "data");
-  return locker;
 }

@@ -1,38 +1,20 @@
 // The books cannot be written, or not be read: nothing new is lent, every end is enforced all the same, and all of it is said.
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Status } from "@lendbuf/shared/status";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type ClientProcess, startClient } from "./client-process.ts";
-import { type AgentOptions, type AgentProcess, ordinaryUser, startAgent, temporaryFolder, until } from "./harness.ts";
+import { type AgentProcess, ordinaryUser, until } from "./harness.ts";
 import type { Readers } from "./readers.ts";
+import { Stage } from "./stage.ts";
 
 const SIZE = 64 * 1024;
 
-let folder: string;
-const opened: { stop(): unknown }[] = [];
-
-beforeEach(() => {
-  folder = temporaryFolder();
-  mkdirSync(`${folder}/state`, { mode: 0o700 });
-  opened.push({ stop: () => rmSync(folder, { recursive: true, force: true }) });
-});
-
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.stop();
-});
-
-async function newAgent(options: AgentOptions = {}): Promise<AgentProcess> {
-  const agent = await startAgent({ state: `${folder}/state`, socket: `${folder}/agent.sock`, ...options });
-  opened.push(agent);
-  return agent;
-}
+const stage = Stage.forEach();
 
 async function newClient(agent: AgentProcess, user: { uid?: number } = {}): Promise<ClientProcess> {
   const client = await startClient(agent.socket, user);
-  opened.push(client);
+  stage.opened.push(client);
   return client;
 }
 
@@ -117,7 +99,7 @@ describe("a full disk", () => {
     try {
       execFileSync(
         "mount",
-        ["-t", "tmpfs", "-o", `size=${options.size},mode=0700`, "lendbuf-test", `${folder}/state`],
+        ["-t", "tmpfs", "-o", `size=${options.size},mode=0700`, "lendbuf-test", `${stage.folder}/state`],
         {
           stdio: "pipe",
         },
@@ -125,12 +107,12 @@ describe("a full disk", () => {
     } catch (cause) {
       return `a small disk cannot be mounted here (${(cause as Error).message.trim()}): give the tests CAP_SYS_ADMIN`;
     }
-    opened.push({ stop: () => void execFileSync("umount", ["-l", `${folder}/state`]) });
+    stage.opened.push({ stop: () => void execFileSync("umount", ["-l", `${stage.folder}/state`]) });
     return undefined;
   }
 
   function fill(): void {
-    const path = `${folder}/state/ballast`;
+    const path = `${stage.folder}/state/ballast`;
     const piece = Buffer.alloc(4096);
     try {
       for (;;) writeFileSync(path, piece, { flag: "a" });
@@ -140,7 +122,7 @@ describe("a full disk", () => {
   }
 
   function free(): void {
-    rmSync(`${folder}/state/ballast`);
+    rmSync(`${stage.folder}/state/ballast`);
   }
 
   /** The log may have room in its last page: lends until the store says no. */
@@ -156,7 +138,7 @@ describe("a full disk", () => {
   it("stops lending, and no end; what ended is written when there is room again", async ({ skip }) => {
     const obstacle = mountDisk();
     skip(obstacle !== undefined, obstacle);
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const operator = await newClient(agent);
     await define(operator, ["revoked", "released", "disconnected", "expired", "waited", "spare"]);
     const held = await holdForEachEnd(agent);
@@ -193,7 +175,7 @@ describe("a full disk", () => {
   }) => {
     const obstacle = mountDisk();
     skip(obstacle !== undefined, obstacle);
-    const agent = await newAgent();
+    const agent = await stage.newAgent();
     const first = await newClient(agent);
     await define(first, ["revoked", "live", "spare"]);
     const revoked = await hold(agent, "revoked");
@@ -204,7 +186,7 @@ describe("a full disk", () => {
 
     await agent.crash();
     await live.readers.refused(20);
-    const second = await newAgent();
+    const second = await stage.newAgent();
     const operator = await newClient(second);
     const { devices, store, warnings } = await statusOf(operator);
     for (const { id } of [revoked, live]) {
@@ -228,7 +210,7 @@ describe("a full disk", () => {
   });
 });
 
-it("a folder that cannot be written at start: says for whom to make it writable, and goes on by itself", async ({
+it("a stage.folder that cannot be written at start: says for whom to make it writable, and goes on by itself", async ({
   skip,
 }) => {
   const user = ordinaryUser();
@@ -237,16 +219,16 @@ it("a folder that cannot be written at start: says for whom to make it writable,
     "root may write everywhere: open the checkout to other users (chmod o+x)",
   );
   const uid = user.uid ?? process.getuid!();
-  chownSync(folder, uid, uid);
-  chownSync(`${folder}/state`, uid, uid);
-  chmodSync(`${folder}/state`, 0o500);
-  const agent = await newAgent(user);
+  chownSync(stage.folder, uid, uid);
+  chownSync(`${stage.folder}/state`, uid, uid);
+  chmodSync(`${stage.folder}/state`, 0o500);
+  const agent = await stage.newAgent(user);
   const operator = await newClient(agent, user);
 
   const { store, warnings } = await statusOf(operator);
   const { error } = await operator.ask("delegations.request", { buffer: "sim0/ddr", wait: true });
-  const entries = readdirSync(`${folder}/state`);
-  chmodSync(`${folder}/state`, 0o700);
+  const entries = readdirSync(`${stage.folder}/state`);
+  chmodSync(`${stage.folder}/state`, 0o700);
   await recovers(operator);
 
   expect(store).toMatchObject({
@@ -260,15 +242,15 @@ it("a folder that cannot be written at start: says for whom to make it writable,
 });
 
 it("a database that another program has locked at start: lends nothing, and takes up who waited once it is free", async () => {
-  const first = await newAgent();
+  const first = await stage.newAgent();
   const client = await newClient(first);
   const { readers, id: heldId } = await hold(first, "sim0/ch0");
   const waiting = (await client.must("delegations.request", { buffer: "sim0/ch0", wait: true })).result.id;
   await first.crash();
   await readers.refused(20);
-  const locker = await lockDatabase();
+  const locker = await stage.lockDatabase();
 
-  const second = await newAgent();
+  const second = await stage.newAgent();
   const operator = await newClient(second);
   const { store } = await statusOf(operator);
   await expectRefused(operator, "sim0/ddr", /another program has locked .*\. End it/);
@@ -287,14 +269,14 @@ it("a database that another program has locked at start: lends nothing, and take
 });
 
 it("a corrupt database at start: is kept as it was, the books begin anew, and both is said", async () => {
-  const first = await newAgent();
+  const first = await stage.newAgent();
   const { readers } = await hold(first, "sim0/ch0");
   await first.crash();
   await readers.refused(20);
   const garbage = Buffer.alloc(64 * 1024, "not a database ");
-  for (const file of ["lendbuf.db", "lendbuf.db-wal"]) writeFileSync(`${folder}/state/${file}`, garbage);
+  for (const file of ["lendbuf.db", "lendbuf.db-wal"]) writeFileSync(`${stage.folder}/state/${file}`, garbage);
 
-  const second = await newAgent();
+  const second = await stage.newAgent();
   const operator = await newClient(second);
 
   const { store, warnings } = await statusOf(operator);
@@ -311,19 +293,19 @@ it("a corrupt database at start: is kept as it was, the books begin anew, and bo
 });
 
 it("a database that is overwritten while the agent runs: every end is enforced, and the next start loses nothing unsaid", async () => {
-  const agent = await newAgent();
+  const agent = await stage.newAgent();
   const operator = await newClient(agent);
   await define(operator, ["revoked", "released", "disconnected", "expired"]);
   const held = await holdForEachEnd(agent);
   for (const name of ["lendbuf.db", "lendbuf.db-wal"]) {
-    const path = `${folder}/state/${name}`;
+    const path = `${stage.folder}/state/${name}`;
     writeFileSync(path, Buffer.alloc(statSync(path).size, "overwritten "), { flag: "r+" });
   }
 
   await expectEndsEnforced(operator, held);
 
   await agent.stop();
-  const next = await newClient(await newAgent());
+  const next = await newClient(await stage.newAgent());
 
   const { store, warnings } = await statusOf(next);
   expect(store).toMatchObject({ state: "ok", keptAside: expect.stringContaining("lendbuf.db.corrupt-") });
@@ -331,26 +313,3 @@ it("a database that is overwritten while the agent runs: every end is enforced, 
   expect((await next.must("audit.verify")).result).toMatchObject({ ok: true });
   await next.borrow({ buffer: "sim0/ddr" });
 });
-
-/** Another program in the middle of a transaction. */
-async function lockDatabase(): Promise<{ stop(): Promise<void> }> {
-  const libsql = createRequire(import.meta.url).resolve("libsql");
-  const script = `const Database = require(${JSON.stringify(libsql)});
-    const db = new Database(process.argv[1]);
-    db.exec("BEGIN EXCLUSIVE");
-    console.log("locked");
-    setInterval(() => db, 1000);`;
-  const child = spawn(process.execPath, ["-e", script, `${folder}/state/lendbuf.db`], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const locker = {
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    },
-  };
-  opened.push(locker);
-  await once(child.stdout, "data");
-  return locker;
-}
