@@ -88,8 +88,13 @@ export function mayCall(role: Role | null, method: Method): boolean {
   return atLeast(role, PERMISSIONS[method].role);
 }
 
+/** Whether a method works for a role on what other accounts have. */
+export function mayTouchOthers(role: Role | null, method: Method): boolean {
+  const { others } = PERMISSIONS[method];
+  return others !== undefined && atLeast(role, others);
+}
+
 /** Whether a method works for somebody on what this account has. */
 export function mayTouch(who: { account: string; role: Role | null }, method: Method, account: string): boolean {
-  const { others } = PERMISSIONS[method];
-  return account === who.account || (others !== undefined && atLeast(who.role, others));
+  return account === who.account || mayTouchOthers(who.role, method);
 }

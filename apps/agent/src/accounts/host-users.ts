@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 /** The login name of a uid by /etc/passwd; null where it has none there. */
 export function nameOf(uid: number): string | null {
@@ -29,12 +29,21 @@ function entryOf(path: string, isIt: (fields: string[]) => boolean): string[] | 
   return linesOf(path).find(isIt);
 }
 
+/** As last read; a role by group is asked for at every call, and these files hardly ever change. */
+const read = new Map<string, { as: string; lines: string[][] }>();
+
 function linesOf(path: string): string[][] {
   try {
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .map((line) => line.split(":"));
+    const { ino, mtimeMs, size } = statSync(path);
+    const as = `${ino} ${mtimeMs} ${size}`;
+    let file = read.get(path);
+    if (file?.as !== as) read.set(path, (file = { as, lines: readFileSync(path, "utf8").split("\n").map(fieldsOf) }));
+    return file.lines;
   } catch {
     return [];
   }
+}
+
+function fieldsOf(line: string): string[] {
+  return line.split(":");
 }

@@ -20,9 +20,14 @@ export function accountFor({ accounts }: Core, caller: Caller, method: Method, w
   );
 }
 
+/** Whether the caller sees what everybody has. */
+export function seesAll({ config }: Core, caller: Caller): boolean {
+  return caller.isOperator || config.visibility === "all";
+}
+
 /** Whether the caller sees what this account has. */
-export function sees({ config }: Core, caller: Caller, account: string): boolean {
-  return account === caller.account || caller.isOperator || config.visibility === "all";
+export function sees(core: Core, caller: Caller, account: string): boolean {
+  return account === caller.account || seesAll(core, caller);
 }
 
 function whoIs({ account, role, door }: Caller): string {

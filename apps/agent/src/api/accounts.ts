@@ -1,6 +1,6 @@
 import type { Account } from "@lendbuf/shared/account";
 import { cutOff, requireNothingOf } from "../revocation/cut-off.ts";
-import { enforced } from "./enforced.ts";
+import { enforced } from "../store/enforced.ts";
 import { paged } from "./page.ts";
 import { setPassword } from "./passwords.ts";
 import { input, type Output, router } from "./trpc.ts";

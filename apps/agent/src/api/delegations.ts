@@ -2,7 +2,7 @@ import type { Claimed, Method } from "@lendbuf/shared/api";
 import { type Delegation, isFinal } from "@lendbuf/shared/delegation";
 import { AgentError } from "@lendbuf/shared/errors";
 import { mayTouch, PERMISSIONS } from "@lendbuf/shared/permissions";
-import { sees } from "../accounts/permission.ts";
+import { sees, seesAll } from "../accounts/permission.ts";
 import { Signal } from "../clock/signal.ts";
 import type { Context, FdReply } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
@@ -169,10 +169,6 @@ function recentOf(core: Core, buffer: string | undefined, account: string | unde
         (buffer === undefined || record.buffer === buffer) && (account === undefined || record.account === account),
     )
     .map(viewOfRecord);
-}
-
-function seesAll(core: Core, caller: Caller): boolean {
-  return sees(core, caller, "");
 }
 
 /** @throws AgentError NOT_FOUND, NOT_YOURS */

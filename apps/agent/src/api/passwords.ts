@@ -4,7 +4,7 @@ import { mayCall, mayTouch } from "@lendbuf/shared/permissions";
 import { accountFor } from "../accounts/permission.ts";
 import type { Context } from "../context.ts";
 import type { Caller, Core } from "../core.ts";
-import { enforced } from "./enforced.ts";
+import { enforced } from "../store/enforced.ts";
 
 const METHOD = "accounts.setPassword";
 /** A page that was signed in so lately that it is still the one who did it. */

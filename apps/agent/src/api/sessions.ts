@@ -1,5 +1,5 @@
 import { AgentError } from "@lendbuf/shared/errors";
-import { mayTouch } from "@lendbuf/shared/permissions";
+import { mayTouch, mayTouchOthers } from "@lendbuf/shared/permissions";
 import { uidOf } from "../accounts/accounts.ts";
 import { nameOf } from "../accounts/host-users.ts";
 import { accountFor } from "../accounts/permission.ts";
@@ -28,7 +28,7 @@ export const sessionsRouter = router({
   list: input("sessions.list").query(
     ({ ctx: { core, caller } }): Output<"sessions.list"> =>
       core.sessions
-        .list(mayTouch(caller, "sessions.list", "") ? undefined : caller.account)
+        .list(mayTouchOthers(caller.role, "sessions.list") ? undefined : caller.account)
         .map((session) => ({ ...session, isCurrent: session.id === caller.credential })),
   ),
   end: input("sessions.end").mutation(({ ctx, input: { id } }): Output<"sessions.end"> => {
@@ -52,7 +52,7 @@ export const tokensRouter = router({
   ),
   list: input("tokens.list").query(
     ({ ctx: { core, caller } }): Output<"tokens.list"> =>
-      core.tokens.list(mayTouch(caller, "tokens.list", "") ? undefined : caller.account),
+      core.tokens.list(mayTouchOthers(caller.role, "tokens.list") ? undefined : caller.account),
   ),
   remove: input("tokens.remove").mutation(({ ctx, input: { id } }): Output<"tokens.remove"> => {
     const { account } = own(ctx, "tokens.remove", ctx.core.tokens.list(), id);

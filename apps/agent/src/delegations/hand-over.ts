@@ -3,7 +3,7 @@ import { AgentError } from "@lendbuf/shared/errors";
 import type { Caller, Core } from "../core.ts";
 import { checkPolicy } from "../policy/decide.ts";
 import { end } from "../revocation/end.ts";
-import { BLANK, type Live } from "./live.ts";
+import { BLANK, type Live, termsOf } from "./live.ts";
 import { startWait } from "./queue.ts";
 import { checkDrained, checkLimits } from "./request.ts";
 
@@ -14,7 +14,7 @@ import { checkDrained, checkLimits } from "./request.ts";
  */
 export function handOver(core: Core, caller: Caller, live: Live, account: string, offerMs: number): Live {
   const { record, target } = live;
-  const { id, state, buffer, device, access, share, keep, purpose, exporter, size, priority, idleMs } = record;
+  const { id, state } = record;
   const outcome = outcomeOf("hand-over", state);
   if (outcome === "NOT_READY")
     throw new AgentError(
@@ -30,16 +30,9 @@ export function handOver(core: Core, caller: Caller, live: Live, account: string
   const now = Date.now();
   const leftMs = Math.max(1, Math.min(live.leaseEndsAt, live.announced?.at ?? live.leaseEndsAt) - core.clock.now());
   checkPolicy(core, account, target, { use: "borrow", leaseMs: leftMs });
-  const wish = { buffer, device, account, requestedBy: caller.account, access, share, keep, purpose, exporter, size };
-  const time = {
-    leaseMs: Math.ceil(leftMs),
-    until: now + Math.floor(leftMs),
-    offerMs,
-    requestedAt: now,
-    priority,
-    idleMs,
-  };
-  const heir = core.ledger.create({ ...BLANK, ...wish, ...time, state: "waiting", renews: id }, target, {
+  const terms = { ...termsOf(record), account, requestedBy: caller.account, offerMs };
+  const time = { leaseMs: Math.ceil(leftMs), until: now + Math.floor(leftMs), requestedAt: now };
+  const heir = core.ledger.create({ ...BLANK, ...terms, ...time, state: "waiting", renews: id }, target, {
     actor: caller.actor,
     action: "delegation.handed-over",
   });

@@ -162,6 +162,13 @@ export const BLANK = {
   export: null,
 } satisfies Partial<Record>;
 
+/** What a delegation that takes another's place has of it, whoever asked for that one and for however long. */
+export function termsOf({ buffer, device, account, requestedBy, ...rest }: Record) {
+  const { access, share, keep, purpose, exporter, size, offerMs, priority, idleMs } = rest;
+  const whose = { buffer, device, account, requestedBy };
+  return { ...whose, access, share, keep, purpose, exporter, size, offerMs, priority, idleMs };
+}
+
 /** Whether it is before the other in line: what was reserved or takes another's place first, then by priority, then the older before the newer. */
 export function goesBefore(one: Record, other: Record): boolean {
   const [rank, otherRank] = [rankOf(one), rankOf(other)];

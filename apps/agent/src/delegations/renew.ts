@@ -1,5 +1,5 @@
 import type { Core } from "../core.ts";
-import { BLANK, type Live } from "./live.ts";
+import { BLANK, type Live, termsOf } from "./live.ts";
 import { offerFields, startOffer } from "./queue.ts";
 
 /**
@@ -9,42 +9,12 @@ import { offerFields, startOffer } from "./queue.ts";
 export function renew(core: Core, ended: Live, leftMs: number): void {
   const { record, target } = ended;
   if (leftMs <= 0 || target.device.drain || !target.admits(record.share)) return;
-  const {
-    id,
-    buffer,
-    device,
-    account,
-    requestedBy,
-    access,
-    share,
-    keep,
-    purpose,
-    exporter,
-    size,
-    offerMs,
-    priority,
-    idleMs,
-  } = record;
-  const wish = {
-    buffer,
-    device,
-    account,
-    requestedBy,
-    access,
-    share,
-    keep,
-    purpose,
-    exporter,
-    size,
-    offerMs,
-    priority,
-    idleMs,
-  };
+  const { id, offerMs } = record;
   try {
     const live = core.ledger.create(
       {
         ...BLANK,
-        ...wish,
+        ...termsOf(record),
         leaseMs: leftMs,
         requestedAt: Date.now(),
         renews: id,

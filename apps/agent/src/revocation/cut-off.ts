@@ -1,6 +1,7 @@
 import { AgentError } from "@lendbuf/shared/errors";
 import type { Core } from "../core.ts";
 import { cancelAll } from "../reservations/cancel.ts";
+import { enforced } from "../store/enforced.ts";
 import { end, ended } from "./end.ts";
 
 /** Whose uid gets a name is another account from then on, to which nothing that it had would belong. @throws AgentError IN_USE */
@@ -31,13 +32,4 @@ export async function cutOff(core: Core, account: string, actor: string): Promis
   core.sessions.endAll(account, actor);
   for (const { id } of core.tokens.list(account)) enforced(() => core.tokens.remove(id, account, actor));
   await ended(core, lives, core.config.confirmMs);
-}
-
-/** What has effect also where the store cannot be told now, which is made up for later. */
-function enforced(step: () => void): void {
-  try {
-    step();
-  } catch (cause) {
-    if (!(cause instanceof AgentError && cause.code === "STORE_READ_ONLY")) throw cause;
-  }
 }

@@ -5,7 +5,7 @@ import type { BufferView } from "@lendbuf/shared/buffer";
 import type { Access, Delegation } from "@lendbuf/shared/delegation";
 import { formatDuration } from "@lendbuf/shared/duration";
 import type { Exporter } from "@lendbuf/shared/exporter";
-import { mayTouch } from "@lendbuf/shared/permissions";
+import { mayTouchOthers } from "@lendbuf/shared/permissions";
 import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useAnnounce } from "../../ui/announcer.tsx";
@@ -34,7 +34,7 @@ export function DelegateForm({ buffer, onMade }: { buffer: BufferView; onMade(ma
   const now = useNow();
   const announce = useAnnounce();
   const isInTouch = useIsInTouch();
-  const mayChoose = me !== undefined && mayTouch(me, "delegations.request", "");
+  const mayChoose = mayTouchOthers(me?.role ?? null, "delegations.request");
   const isOnlyRead = buffer.share === "shared";
   const [whom, setWhom] = useState<"me" | "other">("me");
   const [account, setAccount] = useState("");
