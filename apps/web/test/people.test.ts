@@ -40,8 +40,9 @@ describe.skipIf(!hasBrowser)(`the People page${browserNeeded}`, () => {
     const link = await page.getByRole("dialog").locator("pre").innerText();
     await page.getByRole("button", { name: "Done" }).click();
     const theirs = await visitors.visit(agent, { account: "somebody.else" });
-    await see(rowOf(theirs, "sim0/ch0")).toBeVisible();
+    const before = await rowOf(theirs, "sim0/ch0").elementHandle();
     await theirs.goto(link);
+    await before!.waitForElementState("hidden"); // whoever signs in as another gets the page anew
 
     await see(rowOf(theirs, "sim0/ch0")).toBeVisible();
     await theirs.getByRole("button", { name: "Session", exact: true }).click();
